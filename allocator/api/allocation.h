@@ -1,0 +1,79 @@
+// What the entry points share: C's conventions for errno, overflow and alignment, on top of the
+// fast path.
+#ifndef PRAIRIE_ALLOCATOR_API_ALLOCATION_H_
+#define PRAIRIE_ALLOCATOR_API_ALLOCATION_H_
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "allocator/fast_path/fast_path.h"
+
+namespace prairie {
+
+PRAIRIE_COLD inline void* NoMemory() {
+  errno = ENOMEM;
+  return nullptr;
+}
+
+PRAIRIE_NOINLINE inline void* MallocSlow(size_t size) {
+  void* const object = AllocateSlow(size);
+  return PRAIRIE_LIKELY(object != nullptr) ? object : NoMemory();
+}
+
+PRAIRIE_ALWAYS_INLINE void* Malloc(size_t size) { return Allocate<MallocSlow>(size); }
+
+inline void* Calloc(size_t count, size_t size) {
+  size_t bytes;
+  if (PRAIRIE_UNLIKELY(__builtin_mul_overflow(count, size, &bytes))) return NoMemory();
+  void* const object = AllocateZeroed(bytes);
+  return PRAIRIE_LIKELY(object != nullptr) ? object : NoMemory();
+}
+
+inline void* Realloc(void* pointer, size_t size) {
+  if (pointer == nullptr) return Malloc(size);
+  if (size == 0) {
+    Free(pointer, Call::kRealloc);
+    return nullptr;
+  }
+  void* const object = Reallocate(pointer, size);
+  return PRAIRIE_LIKELY(object != nullptr) ? object : NoMemory();
+}
+
+inline void* ReallocArray(void* pointer, size_t count, size_t size) {
+  size_t bytes;
+  if (PRAIRIE_UNLIKELY(__builtin_mul_overflow(count, size, &bytes))) return NoMemory();
+  return Realloc(pointer, bytes);
+}
+
+inline void* AlignedAlloc(size_t alignment, size_t size) {
+  if (PRAIRIE_UNLIKELY(!IsPowerOfTwo(alignment))) {
+    errno = EINVAL;
+    return nullptr;
+  }
+  void* const object = AllocateAligned(size, alignment);
+  return PRAIRIE_LIKELY(object != nullptr) ? object : NoMemory();
+}
+
+// As glibc: an alignment of 0 is the least one.
+inline void* Memalign(size_t alignment, size_t size) {
+  return AlignedAlloc(alignment == 0 ? 1 : alignment, size);
+}
+
+inline int PosixMemalign(void** result, size_t alignment, size_t size) {
+  if (!IsPowerOfTwo(alignment) || alignment % sizeof(void*) != 0) return EINVAL;
+  void* const object = AllocateAligned(size, alignment);
+  if (object == nullptr) return ENOMEM;
+  *result = object;
+  return 0;
+}
+
+// What a request of `size` is rounded to; 0 if no object can be that large.
+inline size_t GoodSize(size_t size) {
+  if (size <= kMaxSmallSize) return kSizeClasses[ClassOfSize(size)].size;
+  if (size > kMaxObjectSize) return 0;
+  return RoundUp(size, kPageSize);
+}
+
+}  // namespace prairie
+
+#endif  // PRAIRIE_ALLOCATOR_API_ALLOCATION_H_

@@ -1,0 +1,17 @@
+// The C++ runtime's part in running out of memory, without linking to it.
+#ifndef PRAIRIE_ALLOCATOR_API_BAD_ALLOC_H_
+#define PRAIRIE_ALLOCATOR_API_BAD_ALLOC_H_
+
+namespace prairie {
+
+// What std::get_new_handler returns; null without a C++ runtime. It may throw when called.
+using NewHandler = void (*)();
+NewHandler CurrentNewHandler();
+
+// Throws std::bad_alloc. Reports and aborts if the process has no C++ runtime, which then nobody
+// could catch.
+[[noreturn]] void ThrowBadAlloc();
+
+}  // namespace prairie
+
+#endif  // PRAIRIE_ALLOCATOR_API_BAD_ALLOC_H_

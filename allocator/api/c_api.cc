@@ -1,0 +1,76 @@
+// prairie_*: the C API of include/prairie/prairie.h.
+#include "prairie/prairie.h"
+
+#include <string.h>
+
+#include "allocator/api/allocation.h"
+
+using prairie::Lookup;
+
+extern "C" {
+
+PRAIRIE_EXPORT void* prairie_malloc(size_t size) { return prairie::Malloc(size); }
+PRAIRIE_EXPORT void* prairie_calloc(size_t count, size_t size) {
+  return prairie::Calloc(count, size);
+}
+PRAIRIE_EXPORT void* prairie_realloc(void* pointer, size_t size) {
+  return prairie::Realloc(pointer, size);
+}
+PRAIRIE_EXPORT void* prairie_reallocarray(void* pointer, size_t count, size_t size) {
+  return prairie::ReallocArray(pointer, count, size);
+}
+PRAIRIE_EXPORT void* prairie_aligned_alloc(size_t alignment, size_t size) {
+  return prairie::AlignedAlloc(alignment, size);
+}
+PRAIRIE_EXPORT int prairie_posix_memalign(void** result, size_t alignment, size_t size) {
+  return prairie::PosixMemalign(result, alignment, size);
+}
+PRAIRIE_EXPORT void prairie_free(void* pointer) { prairie::Free(pointer, prairie::Call::kFree); }
+PRAIRIE_EXPORT size_t prairie_usable_size(const void* pointer) {
+  return prairie::UsableSize(pointer);
+}
+PRAIRIE_EXPORT size_t prairie_good_size(size_t size) { return prairie::GoodSize(size); }
+
+PRAIRIE_EXPORT void* prairie_base_of(const void* pointer) {
+  const Lookup found = prairie::heap.FindContaining(pointer);
+  return found.kind == Lookup::kObject ? reinterpret_cast<void*>(found.object) : nullptr;
+}
+PRAIRIE_EXPORT size_t prairie_size_of(const void* pointer) {
+  const Lookup found = prairie::heap.FindContaining(pointer);
+  return found.kind == Lookup::kObject ? found.size : 0;
+}
+PRAIRIE_EXPORT int prairie_is_live(const void* pointer) {
+  return prairie::heap.FindContaining(pointer).kind == Lookup::kObject;
+}
+PRAIRIE_EXPORT int prairie_owns(const void* pointer) {
+  return reinterpret_cast<uintptr_t>(pointer) - prairie::fast.arena_base <
+         prairie::fast.extent.load(std::memory_order_acquire);
+}
+
+PRAIRIE_EXPORT size_t prairie_trim(void) { return prairie::heap.Trim(true); }
+
+PRAIRIE_EXPORT int prairie_get_stats(struct prairie_stats* stats, size_t size) {
+  if (stats == nullptr) return EINVAL;
+  const prairie::HeapStats heap = prairie::heap.Stats();
+  struct prairie_stats full = {};
+  full.allocated_bytes = heap.allocated_bytes;
+  full.allocated_count = heap.allocated_count;
+  full.large_bytes = heap.pages.large_bytes;
+  full.large_count = heap.pages.large_count;
+  full.cached_bytes = heap.cached_bytes;
+  full.free_bytes = heap.pages.free_bytes;
+  full.free_dirty_bytes = heap.pages.free_dirty_bytes;
+  full.committed_bytes = heap.pages.committed_bytes;
+  full.peak_committed_bytes = heap.pages.peak_committed_bytes;
+  full.metadata_bytes = heap.metadata_bytes;
+  full.reserved_bytes = heap.reserved ? heap.reservation_bytes : 0;
+  full.thread_count = heap.thread_count;
+  full.arena_base = heap.arena_base;
+  full.arena_end = heap.arena_base + heap.pages.frontier_bytes;
+  memcpy(stats, &full, size < sizeof full ? size : sizeof full);
+  return 0;
+}
+
+PRAIRIE_EXPORT void prairie_print_stats(void) { prairie::heap.PrintStats(); }
+
+}  // extern "C"

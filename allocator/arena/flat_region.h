@@ -1,0 +1,77 @@
+// Memory for one flat array: a fixed claim of addresses, committed from its low end as it grows.
+#ifndef PRAIRIE_ALLOCATOR_ARENA_FLAT_REGION_H_
+#define PRAIRIE_ALLOCATOR_ARENA_FLAT_REGION_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "allocator/os/os_memory.h"
+
+namespace prairie {
+
+// Invariant: [base, base + committed) is committed and was zero when it became so; nothing else of
+// the claim is mapped by us. Nothing is reserved: only what is used counts toward a limit.
+// Thread safety: the caller serializes EnsureBytes; what is committed may be read by anyone.
+class FlatRegion {
+ public:
+  constexpr FlatRegion() = default;
+
+  // Claims [base, base + capacity). Maps nothing.
+  void Init(OsMemory& os, uintptr_t base, size_t capacity) {
+    os_ = &os;
+    base_ = base;
+    capacity_ = capacity;
+    committed_ = 0;
+  }
+
+  // Makes the first `bytes` usable, and up to `slack` more if that can be had at once. Returns
+  // false (nothing lost) if the system gives no memory, if a foreign mapping is in the way, or if
+  // `bytes` exceeds the claim.
+  bool EnsureBytes(size_t bytes, size_t slack) {
+    return bytes <= committed_ || Grow(bytes, slack);
+  }
+
+  uintptr_t base() const { return base_; }
+  size_t committed() const { return committed_; }
+  size_t capacity() const { return capacity_; }
+
+ private:
+  bool Grow(size_t bytes, size_t slack);
+
+  OsMemory* os_ = nullptr;
+  uintptr_t base_ = 0;
+  size_t capacity_ = 0;
+  size_t committed_ = 0;
+};
+
+// A FlatRegion seen as an array of T. T must be valid as zero bytes.
+template <typename T>
+class FlatArray {
+ public:
+  constexpr FlatArray() = default;
+
+  // Bytes of address space for `count` elements.
+  static constexpr size_t BytesFor(size_t count) { return count * sizeof(T); }
+
+  void Init(OsMemory& os, uintptr_t base, size_t count) {
+    data_ = reinterpret_cast<T*>(base);
+    region_.Init(os, base, BytesFor(count));
+  }
+
+  // Makes elements [0, count) usable. Returns false as EnsureBytes does.
+  bool EnsureCount(size_t count, size_t slack_bytes) {
+    return region_.EnsureBytes(BytesFor(count), slack_bytes);
+  }
+
+  T& operator[](size_t index) { return data_[index]; }
+  const T& operator[](size_t index) const { return data_[index]; }
+  size_t committed_bytes() const { return region_.committed(); }
+
+ private:
+  T* data_ = nullptr;
+  FlatRegion region_;
+};
+
+}  // namespace prairie
+
+#endif  // PRAIRIE_ALLOCATOR_ARENA_FLAT_REGION_H_

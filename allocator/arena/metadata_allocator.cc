@@ -1,0 +1,16 @@
+#include "allocator/arena/metadata_allocator.h"
+
+#include "allocator/base/pages.h"
+
+namespace prairie {
+
+void* MetadataAllocator::Allocate(size_t size) {
+  SpinLockHolder holder(lock_);
+  const size_t alignment = size >= kCacheLineSize ? kCacheLineSize : 16;
+  const size_t start = RoundUp(used_, alignment);
+  if (!region_.EnsureBytes(start + size, slack_)) return nullptr;
+  used_ = start + size;
+  return reinterpret_cast<void*>(region_.base() + start);
+}
+
+}  // namespace prairie

@@ -1,0 +1,146 @@
+// Size classes: the rounded sizes of small objects, generated at compile time.
+//
+// Sizes: multiples of 16 up to 128, then eight for each doubling up to 32 KiB, so that at most one
+// part in nine of a larger object is lost to rounding. docs/size_classes.md shows the table and its
+// waste; a test keeps it true.
+//
+// The slot grid: every object of a class starts at a multiple of its size *from the start of the
+// arena*, whatever span it lies in. So whether a pointer is the start of an object follows from
+// its class and its address alone: one multiplication, no span. A span loses the part of a slot at
+// either end. Where that would matter (sizes from 512 on) spans begin at a multiple of a page count that
+// makes it nothing.
+#ifndef PRAIRIE_ALLOCATOR_ARENA_SIZE_CLASSES_H_
+#define PRAIRIE_ALLOCATOR_ARENA_SIZE_CLASSES_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <array>
+
+#include "allocator/base/compiler.h"
+#include "allocator/base/config.h"
+#include "allocator/base/pages.h"
+
+namespace prairie {
+
+// A size class by number. 0 is "not a small object".
+using SizeClass = uint8_t;
+
+inline constexpr int kStepsPerDoubling = 8;
+inline constexpr size_t kLinearLimit = 128;
+inline constexpr int kSizeClassCount = 1 + 8 + 8 * kStepsPerDoubling;
+
+struct SizeClassInfo {
+  uint32_t size = 0;           // bytes in an object
+  PageCount span_pages;        // pages in a span
+  PageCount span_alignment;    // spans preferably begin at a multiple of this
+  uint32_t max_list = 0;       // most objects in one list of a thread cache
+};
+
+namespace size_class_internal {
+
+constexpr uint32_t OddPart(uint32_t value) {
+  while (value % 2 == 0) value /= 2;
+  return value;
+}
+
+// Long enough for a span to hold many objects (its cost is shared among them), short enough that
+// a class of which a program needs little does not tie up much.
+constexpr SizeClassInfo Describe(uint32_t size) {
+  constexpr uint32_t kWantedObjects = 64;
+  constexpr uint32_t kWantedBytes = 64 * 1024;
+  constexpr uint32_t kListBytes = 32 * 1024;
+  constexpr uint32_t kLongestList = 256;
+  SizeClassInfo info;
+  info.size = size;
+  if (size < 512) {
+    info.span_pages = PagesFor(size * kWantedObjects);
+    info.span_alignment = {1};
+  } else {
+    // odd * 2^k bytes: a run of `odd` pages holds a whole number of them.
+    const uint32_t unit = OddPart(size);
+    const uint32_t least = size <= 8 * 1024 ? 8 : 4;
+    uint32_t pages = unit;
+    while (pages * kPageSize < size * least ||
+           (pages * kPageSize < size * kWantedObjects && pages * kPageSize < kWantedBytes)) {
+      pages += unit;
+    }
+    info.span_pages = {pages};
+    info.span_alignment = {unit};
+  }
+  info.max_list = kListBytes / size;
+  if (info.max_list > kLongestList) info.max_list = kLongestList;
+  if (info.max_list < 2) info.max_list = 2;
+  return info;
+}
+
+constexpr std::array<SizeClassInfo, kSizeClassCount> MakeInfo() {
+  std::array<SizeClassInfo, kSizeClassCount> table{};
+  uint32_t size = 0;
+  for (int c = 1; c < kSizeClassCount; ++c) {
+    uint32_t step = kGranuleSize;
+    for (uint32_t limit = kLinearLimit; size >= limit; limit *= 2) {
+      step = limit / kStepsPerDoubling;
+    }
+    size += step;
+    table[c] = Describe(size);
+  }
+  return table;
+}
+
+}  // namespace size_class_internal
+
+inline constexpr std::array<SizeClassInfo, kSizeClassCount> kSizeClasses =
+    size_class_internal::MakeInfo();
+static_assert(kSizeClasses[kSizeClassCount - 1].size == kMaxSmallSize);
+
+namespace size_class_internal {
+
+constexpr std::array<SizeClass, kMaxSmallSize / kGranuleSize + 1> MakeClassOfSize() {
+  std::array<SizeClass, kMaxSmallSize / kGranuleSize + 1> table{};
+  SizeClass c = 1;
+  for (size_t granules = 0; granules < table.size(); ++granules) {
+    if (granules * kGranuleSize > kSizeClasses[c].size) ++c;
+    table[granules] = c;
+  }
+  return table;
+}
+
+constexpr std::array<uint64_t, kSizeClassCount> MakeReciprocals() {
+  std::array<uint64_t, kSizeClassCount> table{};
+  for (int c = 1; c < kSizeClassCount; ++c) table[c] = UINT64_MAX / kSizeClasses[c].size + 1;
+  return table;
+}
+
+}  // namespace size_class_internal
+
+// The class for each number of granules.
+alignas(kCacheLineSize) inline constexpr auto kClassOfGranules =
+    size_class_internal::MakeClassOfSize();
+
+// ceil(2^64 / size), and 0 for class 0.
+alignas(kCacheLineSize) inline constexpr auto kReciprocals =
+    size_class_internal::MakeReciprocals();
+
+// The smallest class that holds `size` bytes. REQUIRES: size <= kMaxSmallSize.
+PRAIRIE_ALWAYS_INLINE SizeClass ClassOfSize(size_t size) {
+  return kClassOfGranules[(size + kGranuleSize - 1) >> kGranuleShift];
+}
+
+// Whether `offset` (bytes from the start of the arena) is a multiple of the size of class `c`.
+// False for class 0. Exact for offsets below kMaxWindow.
+// Source: D. Lemire, O. Kaser, N. Kurz, "Faster remainder by direct computation" (2019), section
+// 3.2: with m = ceil(2^64 / d), d divides n exactly when (n * m mod 2^64) < m, as long as
+// n + d < 2^64 / d. Here n < 2^44 and d <= 2^15.
+PRAIRIE_ALWAYS_INLINE bool IsSlotStart(uint64_t offset, SizeClass c) {
+  return offset * kReciprocals[c] < kReciprocals[c];
+}
+
+// offset / size of class `c`, rounded down, by the same reciprocal. REQUIRES: c != 0.
+PRAIRIE_ALWAYS_INLINE uint64_t SlotOf(uint64_t offset, SizeClass c) {
+  return MultiplyHigh(offset, kReciprocals[c]);
+}
+
+}  // namespace prairie
+
+#endif  // PRAIRIE_ALLOCATOR_ARENA_SIZE_CLASSES_H_

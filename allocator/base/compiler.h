@@ -1,0 +1,48 @@
+// What depends on the compiler or the processor, in one place.
+#ifndef PRAIRIE_ALLOCATOR_BASE_COMPILER_H_
+#define PRAIRIE_ALLOCATOR_BASE_COMPILER_H_
+
+#define PRAIRIE_LIKELY(condition) (__builtin_expect(!!(condition), 1))
+#define PRAIRIE_UNLIKELY(condition) (__builtin_expect(!!(condition), 0))
+
+#define PRAIRIE_ALWAYS_INLINE inline __attribute__((always_inline))
+#define PRAIRIE_NOINLINE __attribute__((noinline))
+// Kept out of the hot text: slow paths, reports.
+#define PRAIRIE_COLD __attribute__((noinline, cold))
+#define PRAIRIE_EXPORT __attribute__((visibility("default")))
+
+// Thread-local in the static TLS block: one load relative to the thread pointer, no call to
+// __tls_get_addr (which may allocate). A library loaded by dlopen may use only what glibc keeps in
+// surplus (a few hundred bytes for all libraries), so Prairie has one pointer of this kind.
+#define PRAIRIE_THREAD_LOCAL thread_local __attribute__((tls_model("initial-exec")))
+
+namespace prairie {
+
+// Tells the processor that this is a spin loop.
+PRAIRIE_ALWAYS_INLINE void CpuRelax() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+  asm volatile("yield" ::: "memory");
+#else
+  asm volatile("" ::: "memory");
+#endif
+}
+
+// The upper 64 bits of the product.
+PRAIRIE_ALWAYS_INLINE unsigned long long MultiplyHigh(unsigned long long a, unsigned long long b) {
+#if defined(__SIZEOF_INT128__)
+  __extension__ using Wide = unsigned __int128;
+  return static_cast<unsigned long long>((static_cast<Wide>(a) * b) >> 64);
+#else
+  const unsigned long long mask = 0xffffffff, shift = 32;
+  const unsigned long long low = (a & mask) * (b & mask);
+  const unsigned long long middle = (a >> shift) * (b & mask) + (low >> shift);
+  const unsigned long long other = (a & mask) * (b >> shift) + (middle & mask);
+  return (a >> shift) * (b >> shift) + (middle >> shift) + (other >> shift);
+#endif
+}
+
+}  // namespace prairie
+
+#endif  // PRAIRIE_ALLOCATOR_BASE_COMPILER_H_

@@ -1,0 +1,117 @@
+#include "allocator/central/central_list.h"
+
+namespace prairie {
+
+Span* CentralList::NewSpan() {
+  const SizeClassInfo& info = kSizeClasses[size_class_];
+  Span* const span =
+      context_->page_heap->Allocate(info.span_pages, info.span_alignment, SpanKind::kSmall);
+  if (span == nullptr) return nullptr;
+  const size_t start = span->first_page.offset();
+  const size_t phase = start % info.size;
+  span->size_class = size_class_;
+  span->first_slot = phase == 0 ? 0 : static_cast<uint32_t>(info.size - phase);
+  span->slots = static_cast<uint32_t>((span->pages.bytes() - span->first_slot) / info.size);
+  context_->page_map->SetClass({span->first_page, span->pages}, size_class_);
+  with_room_.PushFront(span);
+  return span;
+}
+
+ObjectList CentralList::Fetch(uint32_t most) {
+  SpinLockHolder holder(lock_);
+  Span* span = with_room_.first();
+  if (span == nullptr) {
+    span = NewSpan();
+    if (span == nullptr) return {};
+  }
+  // The allocated bits say which slots are free, so objects come in address order and free ones
+  // need no links while they lie here: nothing to smash, and no walk through cold memory.
+  const uint32_t size = kSizeClasses[size_class_].size;
+  const size_t first = span->first_page.offset() + span->first_slot;
+  ObjectList list;
+  FreeObject** tail = &list.head;
+  const auto take = [&](uint32_t slot) {
+    const size_t offset = first + size_t{slot} * size;
+    FreeObject* const object = reinterpret_cast<FreeObject*>(context_->arena_base + offset);
+    context_->allocated->Set(offset);
+    *tail = object;
+    tail = &object->next;
+    ++list.count;
+    return object;
+  };
+  uint32_t holes = span->carved - span->allocated;
+  uint32_t slot = span->first_hole;
+  for (; holes > 0 && list.count < most; ++slot) {
+    if (context_->allocated->Test(first + size_t{slot} * size)) continue;
+    take(slot);  // It carries its mark from when it was freed.
+    --holes;
+  }
+  span->first_hole = slot;
+  while (list.count < most && span->carved < span->slots) {
+    FreeObject* const object = take(span->carved++);
+    object->mark = MarkOf(object, context_->mark_key);
+  }
+  *tail = nullptr;
+  span->allocated += list.count;
+  allocated_ += list.count;
+  if (!span->HasRoom()) with_room_.Remove(span);
+  return list;
+}
+
+bool CentralList::IsObject(const void* pointer) const {
+  const uintptr_t offset = reinterpret_cast<uintptr_t>(pointer) - context_->arena_base;
+  if (offset >= context_->extent->load(std::memory_order_relaxed)) return false;
+  const PageId page = {static_cast<uint32_t>(offset >> kPageShift)};
+  return context_->page_map->class_of(page) == size_class_ && IsSlotStart(offset, size_class_);
+}
+
+ListFault CentralList::Return(ObjectList list) {
+  ListFault fault;
+  const auto note = [&](ListFault::Kind kind, void* object) {
+    if (fault.kind == ListFault::kNone) fault = {kind, size_class_, object};
+  };
+  SpinLockHolder holder(lock_);
+  FreeObject* previous = nullptr;
+  FreeObject* object = list.head;
+  for (uint32_t i = 0; i < list.count; ++i) {
+    if (!IsObject(object)) {
+      note(ListFault::kSmashed, previous);
+      break;
+    }
+    previous = object;
+    FreeObject* const next = object->next;
+    const uintptr_t offset = reinterpret_cast<uintptr_t>(object) - context_->arena_base;
+    if (!context_->allocated->Clear(offset)) {
+      note(ListFault::kDoubleFree, object);
+      object = next;
+      continue;
+    }
+    Span* const span =
+        context_->page_map->span_of({static_cast<uint32_t>(offset >> kPageShift)});
+    if (!span->HasRoom()) with_room_.PushFront(span);
+    const size_t first = span->first_page.offset() + span->first_slot;
+    const uint32_t slot = static_cast<uint32_t>(SlotOf(offset - first, size_class_));
+    if (slot < span->first_hole) span->first_hole = slot;
+    --span->allocated;
+    --allocated_;
+    if (span->allocated == 0) {
+      with_room_.Remove(span);
+      context_->page_map->SetClass({span->first_page, span->pages}, 0);
+      context_->page_heap->Free(span);
+    }
+    object = next;
+  }
+  return fault;
+}
+
+size_t CentralList::allocated_count() {
+  SpinLockHolder holder(lock_);
+  return allocated_;
+}
+
+bool CentralList::IsAllocated(const void* object) const {
+  return IsObject(object) &&
+         context_->allocated->Test(reinterpret_cast<uintptr_t>(object) - context_->arena_base);
+}
+
+}  // namespace prairie

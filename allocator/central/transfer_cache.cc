@@ -1,0 +1,46 @@
+#include "allocator/central/transfer_cache.h"
+
+namespace prairie {
+
+ObjectList TransferCache::Take(uint32_t most) {
+  {
+    SpinLockHolder holder(lock_);
+    if (used_ > 0) return lists_[--used_];
+  }
+  return central_.Fetch(most);
+}
+
+ListFault TransferCache::Give(ObjectList list) {
+  if (list.count == 0) return {};
+  {
+    SpinLockHolder holder(lock_);
+    if (used_ < kSlots) {
+      lists_[used_++] = list;
+      return {};
+    }
+  }
+  return central_.Return(list);
+}
+
+ListFault TransferCache::Flush() {
+  ListFault fault;
+  for (;;) {
+    ObjectList list;
+    {
+      SpinLockHolder holder(lock_);
+      if (used_ == 0) return fault;
+      list = lists_[--used_];
+    }
+    const ListFault found = central_.Return(list);
+    if (fault.kind == ListFault::kNone) fault = found;
+  }
+}
+
+size_t TransferCache::cached_count() {
+  SpinLockHolder holder(lock_);
+  size_t count = 0;
+  for (uint32_t i = 0; i < used_; ++i) count += lists_[i].count;
+  return count;
+}
+
+}  // namespace prairie

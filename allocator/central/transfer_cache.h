@@ -1,0 +1,46 @@
+// The transfer cache of a size class: whole lists on their way from one thread to another.
+#ifndef PRAIRIE_ALLOCATOR_CENTRAL_TRANSFER_CACHE_H_
+#define PRAIRIE_ALLOCATOR_CENTRAL_TRANSFER_CACHE_H_
+
+#include "allocator/central/central_list.h"
+
+namespace prairie {
+
+// A list goes in and comes out in constant time; only what does not fit is taken apart and
+// returned to the spans by the central list. Thread safety: any thread; one lock for each class.
+class TransferCache {
+ public:
+  constexpr TransferCache() = default;
+
+  void Init(SizeClass size_class, const CentralContext& context) {
+    central_.Init(size_class, context);
+  }
+
+  // A list that some thread gave, of any length, or up to `most` objects from the central list.
+  // Empty if there is no memory.
+  ObjectList Take(uint32_t most);
+
+  // Takes over a list. A fault found on the way is returned, to be reported without locks.
+  ListFault Give(ObjectList list);
+
+  // Empties the cache into the central list, so that spans become free.
+  ListFault Flush();
+
+  // Objects waiting here.
+  size_t cached_count();
+
+  CentralList& central() { return central_; }
+  SpinLock& lock() { return lock_; }
+
+ private:
+  static constexpr uint32_t kSlots = 16;
+
+  SpinLock lock_{LockRank::kTransferCache};
+  uint32_t used_ = 0;
+  ObjectList lists_[kSlots];
+  CentralList central_;
+};
+
+}  // namespace prairie
+
+#endif  // PRAIRIE_ALLOCATOR_CENTRAL_TRANSFER_CACHE_H_

@@ -1,0 +1,95 @@
+// The fast path: malloc and free as they run almost every time, top to bottom.
+//
+//   malloc   size → class (a byte table) → pop this thread's list of the class.
+//   free     address → page → class (a byte array) → is it the start of a slot? (one
+//            multiplication) → does it carry the mark of a free object? → push.
+//
+// No lock, no atomic read-modify-write, no span. What does not fit continues in slow_path.cc, which
+// starts again from the arguments, so nothing is carried over but those. The checks are part of
+// the path and are what makes it as strict as it is: see docs/fast_path.md for what each costs.
+#ifndef PRAIRIE_ALLOCATOR_FAST_PATH_FAST_PATH_H_
+#define PRAIRIE_ALLOCATOR_FAST_PATH_FAST_PATH_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "allocator/arena/arena.h"
+#include "allocator/arena/size_classes.h"
+#include "allocator/base/compiler.h"
+#include "allocator/heap/heap.h"
+
+namespace prairie {
+
+// The slow halves (slow_path.cc). Null, with errno untouched, if there is no memory.
+void* AllocateSlow(size_t size);
+void FreeSlow(void* pointer, Call call);
+
+// The rest of the malloc family, without a fast path of its own (slow_path.cc, reallocate.cc).
+// All return null if there is no memory; none sets errno.
+// `alignment`: a power of two.
+void* AllocateAligned(size_t size, size_t alignment);
+void* AllocateZeroed(size_t size);
+// As realloc: null frees nothing. REQUIRES: pointer is not null, size is not 0.
+void* Reallocate(void* pointer, size_t size);
+// Bytes that the object at `pointer` can hold; 0 if it is not the start of a live object.
+size_t UsableSize(const void* pointer);
+
+// Takes an object off this thread's list of class `c`. Null if the list is empty or its first
+// object was written to after it was freed.
+PRAIRIE_ALWAYS_INLINE void* PopObject(SizeClass c) {
+  ThreadCache* const cache = thread_cache;
+  FreeObject* const object = cache->heads[c];
+  if (PRAIRIE_UNLIKELY(object == nullptr)) return nullptr;
+  FreeObject* const next = object->next;
+  if (PRAIRIE_UNLIKELY(object->mark != MarkOf(object, fast.mark_key))) return nullptr;
+  object->mark = 0;
+  cache->heads[c] = next;
+  ++cache->room[c];
+  return object;
+}
+
+// Puts an object on this thread's list of class `c`. False if the list is full.
+PRAIRIE_ALWAYS_INLINE bool PushObject(FreeObject* object, SizeClass c, uintptr_t mark) {
+  ThreadCache* const cache = thread_cache;
+  const uint32_t room = cache->room[c];
+  if (PRAIRIE_UNLIKELY(room == 0)) return false;
+  object->next = cache->heads[c];
+  object->mark = mark;
+  cache->heads[c] = object;
+  cache->room[c] = room - 1;
+  return true;
+}
+
+// malloc. `Slow` is what the entry point does when this thread's list has nothing to give; errno and
+// exceptions are its business.
+template <void* (*Slow)(size_t) = AllocateSlow>
+PRAIRIE_ALWAYS_INLINE void* Allocate(size_t size) {
+  if (PRAIRIE_LIKELY(size <= kMaxSmallSize)) {
+    void* const object = PopObject(ClassOfSize(size));
+    if (PRAIRIE_LIKELY(object != nullptr)) return object;
+  }
+  return Slow(size);
+}
+
+// free. Keeps errno.
+PRAIRIE_ALWAYS_INLINE void Free(void* pointer, Call call) {
+  const uintptr_t base = fast.arena_base;
+  const size_t offset = reinterpret_cast<uintptr_t>(pointer) - base;
+  if (PRAIRIE_LIKELY(offset < fast.extent.load(std::memory_order_relaxed))) {
+    const SizeClass* const class_map =
+        reinterpret_cast<const SizeClass*>(base - ArenaLayout::kClassMapDistance);
+    const SizeClass c = class_map[offset >> kPageShift];
+    if (PRAIRIE_LIKELY(IsSlotStart(offset, c))) {  // False for class 0: not a small object.
+      FreeObject* const object = static_cast<FreeObject*>(pointer);
+      const uintptr_t mark = MarkOf(object, fast.mark_key);
+      if (PRAIRIE_LIKELY(object->mark != mark) && PRAIRIE_LIKELY(PushObject(object, c, mark))) {
+        return;
+      }
+    }
+  }
+  FreeSlow(pointer, call);
+}
+
+}  // namespace prairie
+
+#endif  // PRAIRIE_ALLOCATOR_FAST_PATH_FAST_PATH_H_

@@ -1,0 +1,73 @@
+// realloc: stay where it is if that is not wasteful, grow in place, move pages, and copy last.
+#include <errno.h>
+#include <string.h>
+
+#include "allocator/fast_path/fast_path.h"
+
+namespace prairie {
+namespace {
+
+// From this size on, moving pages beats copying them: a move costs a system call and the shooting
+// down of page table entries, a copy touches both the old pages and new ones.
+constexpr size_t kMoveFrom = 256 * kKiB;
+
+// What a growing object is given beyond its need, as a share: what has grown will grow again, and
+// pages that nobody touches cost address space only.
+constexpr int kHeadroomShift = 3;
+
+PageCount WithHeadroom(PageCount pages) {
+  return {pages.value + (pages.value >> kHeadroomShift)};
+}
+
+// Grows or shrinks a large object to `pages` without a copy. Null if that cannot be done.
+void* ResizeLarge(Span* span, PageCount pages) {
+  const uintptr_t address = heap.AddressOf(span);
+  PageHeap& page_heap = heap.page_heap();
+  if (pages <= span->pages) {
+    // Headroom is kept; what is clearly too much goes back.
+    if (WithHeadroom(WithHeadroom(pages)) < span->pages) page_heap.ShrinkInPlace(span, pages);
+    return reinterpret_cast<void*>(address);
+  }
+  if (page_heap.GrowInPlace(span, WithHeadroom(pages)) || page_heap.GrowInPlace(span, pages)) {
+    return reinterpret_cast<void*>(address);
+  }
+  if (span->pages.bytes() < kMoveFrom) return nullptr;
+  Span* moved = page_heap.Move(span, WithHeadroom(pages));
+  if (moved == nullptr) moved = page_heap.Move(span, pages);
+  return moved == nullptr ? nullptr : reinterpret_cast<void*>(heap.AddressOf(moved));
+}
+
+void* ReallocateFound(void* pointer, const Lookup& found, size_t size) {
+  const bool large = found.span->kind == SpanKind::kLarge;
+  if (large && size > kMaxSmallSize) {
+    if (size > heap.arena().window()) return nullptr;
+    if (void* const resized = ResizeLarge(found.span, PagesFor(size))) return resized;
+  } else if (!large && size <= found.size && size >= found.size / 2) {
+    return pointer;
+  }
+  void* const copy = Allocate(size);
+  if (copy == nullptr) {
+    // A smaller object need not move; the rest of it is merely unused.
+    return size <= found.size ? pointer : nullptr;
+  }
+  memcpy(copy, pointer, size < found.size ? size : found.size);
+  Free(pointer, Call::kRealloc);
+  return copy;
+}
+
+}  // namespace
+
+void* Reallocate(void* pointer, size_t size) {
+  const int saved_errno = errno;
+  const Lookup found = heap.Find(pointer);
+  void* result = nullptr;
+  if (PRAIRIE_UNLIKELY(found.kind != Lookup::kObject)) {
+    heap.ReportMisuse(Call::kRealloc, pointer);
+  } else {
+    result = ReallocateFound(pointer, found, size);
+  }
+  errno = saved_errno;
+  return result;
+}
+
+}  // namespace prairie

@@ -1,0 +1,100 @@
+// The slow halves of malloc and free: refill, overflow, large objects, misuse.
+#include <errno.h>
+#include <string.h>
+
+#include "allocator/fast_path/fast_path.h"
+
+namespace prairie {
+namespace {
+
+void* AllocateSmall(SizeClass c) {
+  for (;;) {
+    if (void* const object = PopObject(c)) return object;
+    FreeObject* const head = thread_cache->heads[c];
+    if (PRAIRIE_UNLIKELY(head != nullptr)) {
+      // The mark is gone: the object was written to, and where its link leads nobody knows.
+      thread_cache->DropList(c);
+      heap.ReportSmashed(c, head);
+      continue;
+    }
+    if (PRAIRIE_UNLIKELY(!heap.EnsureInitialized())) return nullptr;
+    if (PRAIRIE_LIKELY(heap.Refill(c))) continue;
+    // No cache, or no memory: one object straight from the central list.
+    FreeObject* const object = heap.AllocateUncached(c);
+    if (object != nullptr) object->mark = 0;
+    return object;
+  }
+}
+
+void* AllocateLarge(size_t size, size_t alignment) {
+  Span* const span = heap.AllocateLarge(size, alignment);
+  return span == nullptr ? nullptr : reinterpret_cast<void*>(heap.AddressOf(span));
+}
+
+}  // namespace
+
+PRAIRIE_NOINLINE void* AllocateSlow(size_t size) {
+  const int saved_errno = errno;
+  void* const object =
+      size <= kMaxSmallSize ? AllocateSmall(ClassOfSize(size)) : AllocateLarge(size, 1);
+  errno = saved_errno;
+  return object;
+}
+
+void* AllocateAligned(size_t size, size_t alignment) {
+  if (alignment <= kGranuleSize) return Allocate(size);
+  if (size <= kMaxSmallSize && alignment <= kMaxSmallSize) {
+    // Slots lie at multiples of their size, so a class whose size is a multiple of the alignment
+    // has aligned slots; the powers of two among the classes see to it that there is one.
+    SizeClass c = ClassOfSize(size > alignment ? size : alignment);
+    while (c < kSizeClassCount && (kSizeClasses[c].size & (alignment - 1)) != 0) ++c;
+    if (c < kSizeClassCount) return Allocate(kSizeClasses[c].size);
+  }
+  const int saved_errno = errno;
+  void* const object = AllocateLarge(size == 0 ? 1 : size, alignment);
+  errno = saved_errno;
+  return object;
+}
+
+void* AllocateZeroed(size_t size) {
+  if (PRAIRIE_LIKELY(size <= kMaxSmallSize)) {
+    void* const object = Allocate(size);
+    if (PRAIRIE_LIKELY(object != nullptr)) memset(object, 0, size);
+    return object;
+  }
+  const int saved_errno = errno;
+  Span* const span = heap.AllocateLarge(size, 1);
+  errno = saved_errno;
+  if (span == nullptr) return nullptr;
+  void* const object = reinterpret_cast<void*>(heap.AddressOf(span));
+  if (!span->zeroed) memset(object, 0, size);
+  return object;
+}
+
+PRAIRIE_NOINLINE void FreeSlow(void* pointer, Call call) {
+  if (pointer == nullptr) return;
+  const int saved_errno = errno;
+  const Lookup found = heap.Find(pointer);
+  if (PRAIRIE_UNLIKELY(found.kind != Lookup::kObject)) {
+    heap.ReportMisuse(call, pointer);
+  } else if (found.span->kind == SpanKind::kLarge) {
+    heap.FreeLarge(found.span);
+  } else {
+    FreeObject* const object = static_cast<FreeObject*>(pointer);
+    const SizeClass c = found.span->size_class;
+    const uintptr_t mark = MarkOf(object, fast.mark_key);
+    while (!PushObject(object, c, mark)) {
+      if (PRAIRIE_LIKELY(heap.MakeRoom(c))) continue;
+      heap.FreeUncached(object, c);
+      break;
+    }
+  }
+  errno = saved_errno;
+}
+
+size_t UsableSize(const void* pointer) {
+  const Lookup found = heap.Find(pointer);
+  return found.kind == Lookup::kObject ? found.size : 0;
+}
+
+}  // namespace prairie

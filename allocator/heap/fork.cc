@@ -1,0 +1,51 @@
+// Fork: the child of a threaded parent has one thread and a copy of every lock. All locks are
+// taken before, in rank order, so that what they guard is whole in the copy; the child then frees
+// them and may allocate at once.
+#include <pthread.h>
+
+#include "allocator/heap/heap.h"
+
+namespace prairie {
+
+void Heap::LockAll() {
+  init_lock_.Lock();
+  threads_.lock().Lock();
+  for (TransferCache& transfer : transfers_) transfer.lock().Lock();
+  for (TransferCache& transfer : transfers_) transfer.central().lock().Lock();
+  page_heap_.lock().Lock();
+  metadata_.lock().Lock();
+}
+
+void Heap::UnlockAll() {
+  metadata_.lock().Unlock();
+  page_heap_.lock().Unlock();
+  for (TransferCache& transfer : transfers_) transfer.central().lock().Unlock();
+  for (TransferCache& transfer : transfers_) transfer.lock().Unlock();
+  threads_.lock().Unlock();
+  init_lock_.Unlock();
+}
+
+void Heap::ResetLocksInChild() {
+  threads_.KeepOnly(OwnCache());
+  metadata_.lock().ResetAfterFork();
+  page_heap_.lock().ResetAfterFork();
+  for (TransferCache& transfer : transfers_) {
+    transfer.central().lock().ResetAfterFork();
+    transfer.lock().ResetAfterFork();
+  }
+  threads_.lock().ResetAfterFork();
+  init_lock_.ResetAfterFork();
+}
+
+namespace {
+
+// Registered when the library is loaded: handlers run before fork in the reverse order of their
+// registration, so the program's own, which may allocate, run while the locks are still free. If
+// it fails (no memory) a fork from a threaded program may find a lock held; nothing else is lost.
+__attribute__((constructor)) void RegisterForkHandlers() {
+  pthread_atfork([] { heap.LockAll(); }, [] { heap.UnlockAll(); },
+                 [] { heap.ResetLocksInChild(); });
+}
+
+}  // namespace
+}  // namespace prairie

@@ -1,0 +1,219 @@
+#include "allocator/heap/heap.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include "allocator/base/report.h"
+
+namespace prairie {
+namespace {
+
+// What threads without a cache of their own point at: never written, room for nothing. A thread
+// that has ended its cache is told from one that has none yet by the address.
+constinit ThreadCache no_cache;
+constinit ThreadCache ended_cache;
+
+// Growth of the metadata allocator: a thread cache or some tens of spans at a time.
+constexpr size_t kMetadataSlack = 16 * kKiB;
+
+void OnThreadExit(void* argument) {
+  ThreadCache* const cache = static_cast<ThreadCache*>(argument);
+  heap.EndThread(cache);
+}
+
+}  // namespace
+
+constinit Heap heap;
+constinit FastPathState fast;
+constinit PRAIRIE_THREAD_LOCAL ThreadCache* thread_cache = &no_cache;
+
+bool Heap::Initialize() {
+  SpinLockHolder holder(init_lock_);
+  if (initialized_.load(std::memory_order_relaxed)) return true;
+  if (!options_read_) {
+    options_.Parse(EarlyEnvironment("PRAIRIE_OPTIONS"));
+    options_read_ = true;
+  }
+  if (!arena_.Init(os_, options_.force_unreserved)) return false;
+  const ArenaLayout& layout = arena_.layout();
+  metadata_.Init(os_, arena_.base() - layout.metadata_distance, layout.metadata_bytes,
+                 kMetadataSlack);
+  page_map_.Init(arena_);
+  allocated_.Init(os_, arena_.base() - layout.bitmap_distance[0], layout.window);
+  page_heap_.Init(arena_, page_map_, allocated_, metadata_, options_.huge_pages, fast.extent);
+  fast.arena_base = arena_.base();
+  fast.mark_key = ProcessRandom();
+  context_ = {&page_heap_, &page_map_, &allocated_, arena_.base(), &fast.extent, fast.mark_key};
+  for (int c = 1; c < kSizeClassCount; ++c) {
+    transfers_[c].Init(static_cast<SizeClass>(c), context_);
+  }
+  threads_.Init(metadata_, OnThreadExit);
+  if (options_.verbose) {
+    Report().Text("prairie: arena at ").Hex(arena_.base())
+        .Text(arena_.reserved() ? ", reserved " : ", unreserved, window ")
+        .Bytes(arena_.reservation()).Emit();
+  }
+  initialized_.store(true, std::memory_order_release);
+  return true;
+}
+
+ThreadCache* Heap::OwnCache() const {
+  ThreadCache* const cache = thread_cache;
+  return cache == &no_cache || cache == &ended_cache ? nullptr : cache;
+}
+
+ThreadCache* Heap::CacheForThisThread() {
+  if (ThreadCache* const own = OwnCache(); PRAIRIE_LIKELY(own != nullptr)) return own;
+  if (thread_cache == &ended_cache) return nullptr;
+  ThreadCache* const cache = threads_.Create();
+  if (cache == nullptr) return nullptr;
+  thread_cache = cache;
+  threads_.ArmExit(cache);
+  return cache;
+}
+
+void Heap::EndThread(ThreadCache* cache) {
+  // Destructors of other keys may run after this one and free; being called in every round that
+  // POSIX grants keeps the cache alive for all but the last.
+  if (++cache->exit_rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
+    threads_.ArmExit(cache);
+    return;
+  }
+  thread_cache = &ended_cache;
+  const ListFault fault = cache->Flush(transfers_);
+  threads_.Destroy(cache);
+  ReportFault(fault);
+}
+
+bool Heap::Refill(SizeClass c) {
+  ThreadCache* const cache = CacheForThisThread();
+  if (cache == nullptr) return false;
+  if (cache->EndsEarly(c)) {
+    cache->DropList(c);
+    ReportSmashed(c, nullptr);
+  }
+  if (PRAIRIE_LIKELY(cache->Refill(c, transfers_[c]))) return true;
+  Trim(true);
+  return cache->Refill(c, transfers_[c]);
+}
+
+FreeObject* Heap::AllocateUncached(SizeClass c) {
+  ObjectList list = transfers_[c].central().Fetch(1);
+  if (list.count == 0) {
+    Trim(false);
+    list = transfers_[c].central().Fetch(1);
+  }
+  return list.head;
+}
+
+bool Heap::MakeRoom(SizeClass c) {
+  ThreadCache* const cache = CacheForThisThread();
+  if (cache == nullptr) return false;
+  const ListFault fault = cache->MakeRoom(c, transfers_[c]);
+  ReportFault(fault);
+  return true;
+}
+
+void Heap::FreeUncached(FreeObject* object, SizeClass c) {
+  object->next = nullptr;
+  const ListFault fault = transfers_[c].central().Return({object, 1});
+  ReportFault(fault);
+}
+
+Span* Heap::AllocateLarge(size_t size, size_t alignment) {
+  if (!EnsureInitialized() || size > arena_.window() || alignment > arena_.window() ||
+      (arena_.base() & (alignment - 1)) != 0) {
+    return nullptr;
+  }
+  const PageCount pages = PagesFor(size);
+  const PageCount aligned = alignment <= kPageSize ? PageCount{1} : PagesFor(alignment);
+  Span* span = page_heap_.Allocate(pages, aligned, SpanKind::kLarge);
+  if (PRAIRIE_LIKELY(span != nullptr)) return span;
+  Trim(true);
+  return page_heap_.Allocate(pages, aligned, SpanKind::kLarge);
+}
+
+void Heap::FreeLarge(Span* span) {
+  page_heap_.Free(span);
+  page_heap_.ReleaseIdle(MonotonicMilliseconds());
+}
+
+Lookup Heap::FindInSmall(const void* pointer, size_t offset, SizeClass c) {
+  Lookup found;
+  const uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
+  found.span = page_map_.span_of(arena_.PageOf(address));
+  const uintptr_t span_start = AddressOf(found.span);
+  const size_t size = kSizeClasses[c].size;
+  found.size = size;
+  found.object = arena_.base() + offset / size * size;
+  const uintptr_t first = span_start + found.span->first_slot;
+  if (found.object < first || found.object >= first + size_t{found.span->slots} * size ||
+      !transfers_[c].central().IsAllocated(reinterpret_cast<void*>(found.object))) {
+    const FreeObject* const object = reinterpret_cast<FreeObject*>(found.object);
+    const bool carved = found.object >= first &&
+                        found.object < first + size_t{found.span->carved} * size;
+    found.kind = carved && object->mark == MarkOf(object, fast.mark_key) ? Lookup::kFree
+                                                                        : Lookup::kWild;
+  } else if (reinterpret_cast<FreeObject*>(found.object)->mark ==
+             MarkOf(reinterpret_cast<void*>(found.object), fast.mark_key)) {
+    found.kind = Lookup::kFree;  // In a thread or transfer cache.
+  } else {
+    found.kind = Lookup::kObject;
+  }
+  if (found.kind != Lookup::kWild && found.object != address) found.kind = Lookup::kInterior;
+  return found;
+}
+
+Lookup Heap::Find(const void* pointer) {
+  Lookup found;
+  if (pointer == nullptr) {
+    found.kind = Lookup::kNull;
+    return found;
+  }
+  const uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
+  const size_t offset = address - fast.arena_base;
+  if (offset >= fast.extent.load(std::memory_order_acquire)) return found;
+  const PageId page = arena_.PageOf(address);
+  const SizeClass c = page_map_.class_of(page);
+  if (c != 0) return FindInSmall(pointer, offset, c);
+  found.kind = Lookup::kWild;
+  Span* const span = page_map_.span_of(page);
+  if (span == nullptr) return found;
+  const uintptr_t start = AddressOf(span);
+  if (span->Covers(page) && span->kind == SpanKind::kLarge) {
+    found.span = span;
+    found.object = start;
+    found.size = span->pages.bytes();
+    found.kind = start == address ? Lookup::kObject : Lookup::kInterior;
+  } else if (span->kind == SpanKind::kUnused && start == address) {
+    // A freed span that nobody has reused yet.
+    found.span = span;
+    found.object = start;
+    found.size = span->pages.bytes();
+    found.kind = Lookup::kFree;
+  }
+  return found;
+}
+
+Lookup Heap::FindContaining(const void* pointer) {
+  Lookup found = Find(pointer);
+  if (found.kind == Lookup::kInterior) found = Find(reinterpret_cast<void*>(found.object));
+  return found;
+}
+
+size_t Heap::Trim(bool this_thread) {
+  if (!EnsureInitialized()) return 0;
+  ListFault fault;
+  if (ThreadCache* const own = OwnCache(); this_thread && own != nullptr) {
+    fault = own->Flush(transfers_);
+  }
+  for (int c = 1; c < kSizeClassCount; ++c) {
+    const ListFault found = transfers_[c].Flush();
+    if (fault.kind == ListFault::kNone) fault = found;
+  }
+  const size_t released = page_heap_.ReleaseFree({UINT32_MAX}).bytes();
+  ReportFault(fault);
+  return released;
+}
+
+}  // namespace prairie

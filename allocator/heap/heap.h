@@ -1,0 +1,154 @@
+// The composition root: every global, the order of initialization, the order of fork.
+//
+// Only this layer and those above it may name `heap` and `fast`; everything below gets what it
+// needs by reference, so that a test can build a page heap of its own.
+#ifndef PRAIRIE_ALLOCATOR_HEAP_HEAP_H_
+#define PRAIRIE_ALLOCATOR_HEAP_HEAP_H_
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <atomic>
+
+#include "allocator/arena/arena.h"
+#include "allocator/arena/metadata_allocator.h"
+#include "allocator/base/compiler.h"
+#include "allocator/base/options.h"
+#include "allocator/base/spin_lock.h"
+#include "allocator/central/transfer_cache.h"
+#include "allocator/heap/thread_registry.h"
+#include "allocator/os/linux_memory.h"
+#include "allocator/page_heap/page_heap.h"
+#include "allocator/thread_cache/thread_cache.h"
+
+namespace prairie {
+
+// Which entry point found a misuse; the words of its report.
+enum class Call : uint8_t { kMalloc, kFree, kRealloc, kDelete };
+
+// What a pointer is, as far as the heap can tell.
+struct Lookup {
+  enum Kind : uint8_t {
+    kNull,
+    kForeign,   // outside the arena
+    kWild,      // inside, but in no object
+    kInterior,  // inside an object, not at its start
+    kFree,      // the start of an object that is free
+    kObject,    // the start of an object that is out
+  };
+  Kind kind = kForeign;
+  Span* span = nullptr;   // null if none has the page
+  uintptr_t object = 0;   // start of the object that contains the pointer
+  size_t size = 0;        // bytes in it
+};
+
+struct HeapStats {
+  PageHeapStats pages;
+  size_t allocated_bytes = 0;       // objects in the program's hands, large ones included
+  size_t allocated_count = 0;       // how many
+  size_t cached_bytes = 0;          // in thread and transfer caches
+  size_t metadata_bytes = 0;        // flat arrays, spans, thread caches
+  size_t reservation_bytes = 0;     // address space of the arena
+  size_t thread_count = 0;          // threads with a cache
+  uintptr_t arena_base = 0;
+  bool reserved = false;
+};
+
+// The whole heap. One in a process; constant-initialized, never destroyed, so it works before
+// constructors and after destructors.
+class Heap {
+ public:
+  constexpr Heap() = default;
+
+  // Sets everything up if it is not yet. False if the system has no memory for the first
+  // structures; the next call tries again. Thread safety: any thread.
+  bool EnsureInitialized() {
+    return PRAIRIE_LIKELY(initialized_.load(std::memory_order_acquire)) || Initialize();
+  }
+
+  // This thread's list of class `c` is empty: refills it, giving the thread a cache if it has
+  // none. False if there is no memory, even after caches were emptied.
+  bool Refill(SizeClass c);
+
+  // An object for a thread that can have no cache: one that has ended its own, or one for which
+  // there was no memory. Null if there is none.
+  FreeObject* AllocateUncached(SizeClass c);
+
+  // This thread's list of class `c` is full: makes room. False if the thread can have no cache.
+  bool MakeRoom(SizeClass c);
+  void FreeUncached(FreeObject* object, SizeClass c);
+
+  // A large object of at least `size` bytes at a multiple of `alignment` (a power of two).
+  // Null if there is no memory.
+  Span* AllocateLarge(size_t size, size_t alignment);
+  void FreeLarge(Span* span);
+
+  // What `pointer` is. Constant time, no lock but for kObject against kFree; safe for any value.
+  Lookup Find(const void* pointer);
+
+  // As Find, but an address inside a live object counts as that object.
+  Lookup FindContaining(const void* pointer);
+
+  // Writes the one line about `pointer`, and aborts unless on_error=report. Holds no lock.
+  void ReportMisuse(Call call, const void* pointer);
+  void ReportSmashed(SizeClass c, const void* object);
+  void ReportFault(const ListFault& fault);
+
+  // At the end of this thread: its cache goes home.
+  void EndThread(ThreadCache* cache);
+
+  // Gives what caches hold to the page heap, and its free pages to the system. `this_thread`:
+  // this thread's cache too. Returns the bytes given to the system.
+  size_t Trim(bool this_thread);
+
+  HeapStats Stats();
+  void PrintStats();
+
+  // Fork: locks in rank order before; after, the child forgets whoever held them.
+  void LockAll();
+  void UnlockAll();
+  void ResetLocksInChild();
+
+  PageHeap& page_heap() { return page_heap_; }
+  size_t OsPageSize() const { return os_.PageSize(); }
+  const Arena& arena() const { return arena_; }
+  const Options& options() const { return options_; }
+  uintptr_t AddressOf(const Span* span) const { return arena_.AddressOf(span->first_page); }
+
+ private:
+  bool Initialize();
+  // This thread's cache, or null if it has none; and made if it may have one.
+  ThreadCache* OwnCache() const;
+  ThreadCache* CacheForThisThread();
+  Lookup FindInSmall(const void* pointer, size_t offset, SizeClass c);
+
+  std::atomic<bool> initialized_{false};
+  SpinLock init_lock_{LockRank::kInit};
+  bool options_read_ = false;
+  Options options_;
+  LinuxMemory os_;
+  Arena arena_;
+  MetadataAllocator metadata_;
+  PageMap page_map_;
+  BitmapPlane allocated_;
+  PageHeap page_heap_;
+  CentralContext context_ = {};
+  TransferCache transfers_[kSizeClassCount];
+  ThreadRegistry threads_;
+};
+
+// What the fast path reads. Zero until the heap is initialized: no address is then in the arena.
+struct alignas(kCacheLineSize) FastPathState {
+  uintptr_t arena_base = 0;
+  std::atomic<size_t> extent{0};  // bytes of the arena up to the frontier
+  uintptr_t mark_key = 0;
+};
+
+extern Heap heap;
+extern FastPathState fast;
+extern PRAIRIE_THREAD_LOCAL ThreadCache* thread_cache;
+
+}  // namespace prairie
+
+#endif  // PRAIRIE_ALLOCATOR_HEAP_HEAP_H_

@@ -1,0 +1,128 @@
+// Reports of what the program did wrong: one line each, without allocation or locks.
+#include <stdlib.h>
+
+#include "allocator/base/report.h"
+#include "allocator/heap/heap.h"
+
+extern "C" {
+// glibc: the end of the main thread's stack.
+extern void* __libc_stack_end __attribute__((weak));
+}
+
+namespace prairie {
+namespace {
+
+const char* NameOf(Call call) {
+  switch (call) {
+    case Call::kMalloc: return "malloc";
+    case Call::kFree: return "free";
+    case Call::kRealloc: return "realloc";
+    case Call::kDelete: return "operator delete";
+  }
+  return "";
+}
+
+// Whether `address` is on the stack of this thread. The end of a thread's stack is where glibc
+// keeps its descriptor; asking pthread_getattr_np would allocate.
+bool IsOnThisStack(uintptr_t address) {
+  const uintptr_t here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  if (address < here) return false;
+  constexpr uintptr_t kLargestStack = kGiB;
+  const uintptr_t ends[] = {
+      &__libc_stack_end != nullptr ? reinterpret_cast<uintptr_t>(__libc_stack_end) : 0,
+      static_cast<uintptr_t>(pthread_self())};
+  for (const uintptr_t end : ends) {
+    if (address < end && end - here < kLargestStack) return true;
+  }
+  return false;
+}
+
+Report& AppendSpan(Report& report, const Span* span) {
+  return report.Text(" in span ").Hex(heap.AddressOf(span)).Text(" (")
+      .Decimal(span->pages.value).Text(span->pages.value == 1 ? " page)" : " pages)");
+}
+
+Report& AppendObject(Report& report, const Lookup& found) {
+  if (found.span->kind == SpanKind::kSmall) {
+    return report.Text(" of size class ").Decimal(found.size);
+  }
+  return report;
+}
+
+void Finish(Report& report, bool abort_after) {
+  if (abort_after) report.EmitAndAbort();
+  report.Emit();
+}
+
+}  // namespace
+
+void Heap::ReportMisuse(Call call, const void* pointer) {
+  const Lookup found = Find(pointer);
+  const uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
+  Report report;
+  const auto begin = [&](const char* what) -> Report& {
+    return report.Text("prairie: ").Text(what).Text(": ").Text(NameOf(call)).Text("(")
+        .Hex(address).Text("): ");
+  };
+  const auto arena = [&]() -> Report& {
+    return report.Text(" (arena ").Hex(arena_.base()).Text(" to ")
+        .Hex(arena_.base() + fast.extent.load(std::memory_order_relaxed)).Text(")");
+  };
+  switch (found.kind) {
+    case Lookup::kNull:
+      return;
+    case Lookup::kForeign:
+      if (!options_.report_foreign) return;
+      if (IsOnThisStack(address)) {
+        begin("stack pointer").Text("on the stack of this thread, not from this heap");
+      } else {
+        begin("foreign pointer").Text("not from this heap");
+      }
+      arena();
+      break;
+    case Lookup::kInterior:
+      begin("interior pointer").Decimal(address - found.object).Text(" bytes into the ")
+          .Text(found.span->kind == SpanKind::kSmall ? "object " : "large object ")
+          .Hex(found.object);
+      AppendSpan(AppendObject(report, found), found.span);
+      break;
+    case Lookup::kFree:
+    case Lookup::kObject:  // Given back twice, and handed out again in between.
+      begin("double free")
+          .Text(found.span->kind == SpanKind::kSmall ? "object" : "large object");
+      AppendSpan(AppendObject(report, found), found.span).Text(" is already free");
+      break;
+    case Lookup::kWild:
+      begin("wild pointer").Text("inside the arena, in no live object");
+      break;
+  }
+  Finish(report, options_.abort_on_error);
+}
+
+void Heap::ReportSmashed(SizeClass c, const void* object) {
+  Report report;
+  report.Text("prairie: smashed free list: malloc: ");
+  if (object == nullptr) {
+    // The list ended early: the link of the object handed out last was overwritten with null.
+    report.Text("an object of size class ").Decimal(kSizeClasses[c].size);
+  } else {
+    const uintptr_t address = reinterpret_cast<uintptr_t>(object);
+    report.Text("object ").Hex(address).Text(" of size class ").Decimal(kSizeClasses[c].size);
+    if (address - fast.arena_base < fast.extent.load(std::memory_order_relaxed)) {
+      const Span* const span = page_map_.span_of(arena_.PageOf(address));
+      if (span != nullptr) AppendSpan(report, span);
+    }
+  }
+  report.Text(" was written after it was freed");
+  Finish(report, options_.abort_on_error);
+}
+
+void Heap::ReportFault(const ListFault& fault) {
+  if (fault.kind == ListFault::kDoubleFree) {
+    ReportMisuse(Call::kFree, fault.object);
+  } else if (fault.kind == ListFault::kSmashed) {
+    ReportSmashed(fault.size_class, fault.object);
+  }
+}
+
+}  // namespace prairie

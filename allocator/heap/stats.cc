@@ -1,0 +1,60 @@
+// The figures of the heap, gathered on request: nothing is counted on the fast path.
+#include <unistd.h>
+
+#include "allocator/base/report.h"
+#include "allocator/heap/heap.h"
+
+namespace prairie {
+
+HeapStats Heap::Stats() {
+  HeapStats stats;
+  if (!EnsureInitialized()) return stats;
+  for (int i = 1; i < kSizeClassCount; ++i) {
+    const SizeClass c = static_cast<SizeClass>(i);
+    const size_t out = transfers_[i].central().allocated_count();
+    size_t cached = transfers_[i].cached_count() + threads_.cached_count(c);
+    if (cached > out) cached = out;  // Other threads run while we count.
+    stats.allocated_count += out - cached;
+    stats.allocated_bytes += (out - cached) * kSizeClasses[i].size;
+    stats.cached_bytes += cached * kSizeClasses[i].size;
+  }
+  stats.pages = page_heap_.stats();
+  stats.allocated_count += stats.pages.large_count;
+  stats.allocated_bytes += stats.pages.large_bytes;
+  stats.metadata_bytes = metadata_.committed_bytes() + page_map_.committed_bytes() +
+                         allocated_.committed_bytes() + stats.pages.index_bytes;
+  stats.reservation_bytes = arena_.reservation();
+  stats.thread_count = threads_.count();
+  stats.arena_base = arena_.base();
+  stats.reserved = arena_.reserved();
+  return stats;
+}
+
+void Heap::PrintStats() {
+  const HeapStats s = Stats();
+  Report().Text("prairie: heap of process ").Decimal(static_cast<uint64_t>(getpid()))
+      .Text(": arena at ").Hex(s.arena_base).Text(", ")
+      .Text(s.reserved ? "reserved " : "unreserved, window ").Bytes(s.reservation_bytes).Emit();
+  Report().Text("prairie:   in use      ").Bytes(s.allocated_bytes).Text(" in ")
+      .Decimal(s.allocated_count).Text(" objects, of which large: ")
+      .Bytes(s.pages.large_bytes).Text(" in ").Decimal(s.pages.large_count).Emit();
+  Report().Text("prairie:   cached      ").Bytes(s.cached_bytes).Text(" by ")
+      .Decimal(s.thread_count).Text(s.thread_count == 1 ? " thread" : " threads").Emit();
+  Report().Text("prairie:   free pages  ").Bytes(s.pages.free_bytes).Text(", of which ")
+      .Bytes(s.pages.free_dirty_bytes).Text(" not yet given back").Emit();
+  Report().Text("prairie:   committed   ").Bytes(s.pages.committed_bytes).Text(", at most ")
+      .Bytes(s.pages.peak_committed_bytes).Text("; metadata ").Bytes(s.metadata_bytes).Emit();
+  if (s.pages.foreign_bytes != 0) {
+    Report().Text("prairie:   holes       ").Bytes(s.pages.foreign_bytes)
+        .Text(" of other mappings inside the arena").Emit();
+  }
+}
+
+namespace {
+
+__attribute__((destructor)) void PrintStatsAtExit() {
+  if (heap.options().stats_at_exit) heap.PrintStats();
+}
+
+}  // namespace
+}  // namespace prairie

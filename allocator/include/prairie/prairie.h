@@ -1,0 +1,87 @@
+/* Prairie's C API: the malloc family under names of its own, questions about pointers, statistics.
+ *
+ * The library that overrides malloc exports these too, so a program may look at its own heap.
+ * Unless a function says otherwise: sizes are in bytes; any thread may call it at any time but
+ * from a signal handler that interrupted the allocator; on failure for want of memory it returns
+ * null and sets errno to ENOMEM. */
+#ifndef PRAIRIE_PRAIRIE_H_
+#define PRAIRIE_PRAIRIE_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PRAIRIE_VERSION_MAJOR 0
+#define PRAIRIE_VERSION_MINOR 1
+
+/* As the functions of ISO C and POSIX without the prefix. Results are aligned to 16 bytes.
+ * prairie_malloc(0) is a unique pointer. prairie_realloc(p, 0) frees p and returns null.
+ * `alignment` must be a power of two (else null and EINVAL; posix_memalign returns EINVAL). */
+void* prairie_malloc(size_t size);
+void* prairie_calloc(size_t count, size_t size);
+void* prairie_realloc(void* pointer, size_t size);
+void* prairie_reallocarray(void* pointer, size_t count, size_t size);
+void* prairie_aligned_alloc(size_t alignment, size_t size);
+int prairie_posix_memalign(void** result, size_t alignment, size_t size);
+
+/* Null is ignored. errno is kept. A pointer that is not the start of a live object is reported on
+ * stderr and the process aborted, unless PRAIRIE_OPTIONS has on_error=report. */
+void prairie_free(void* pointer);
+
+/* How many bytes the object at `pointer` can hold: at least what was asked for, the same from
+ * call to call. 0 if `pointer` is not the start of a live object. */
+size_t prairie_usable_size(const void* pointer);
+
+/* What a request of `size` would be rounded to. 0 if no object can be that large. */
+size_t prairie_good_size(size_t size);
+
+/* Questions about any address, valid or not, in constant time. They see the heap as it is at that
+ * moment: if another thread frees the object meanwhile, the answer is out of date.
+ *
+ * prairie_base_of: the start of the live object that `pointer` points into; null if none.
+ * prairie_size_of: the bytes of that object; 0 if none.
+ * prairie_is_live: 1 if `pointer` points into a live object, else 0.
+ * prairie_owns:    1 if `pointer` lies in Prairie's arena, live or not, else 0. */
+void* prairie_base_of(const void* pointer);
+size_t prairie_size_of(const void* pointer);
+int prairie_is_live(const void* pointer);
+int prairie_owns(const void* pointer);
+
+/* Gives free memory back: empties this thread's cache and the shared ones, returns all free pages
+ * to the kernel. Returns the number of bytes returned. */
+size_t prairie_trim(void);
+
+/* The state of the heap, in bytes unless a name says count. Exact when no other thread is in the
+ * allocator, else a close approximation. */
+struct prairie_stats {
+  size_t allocated_bytes;   /* objects in the program's hands, rounded to their size classes */
+  size_t allocated_count;   /* how many objects that is */
+  size_t large_bytes;       /* of these, objects over 32 KiB */
+  size_t large_count;
+  size_t cached_bytes;      /* free objects in caches of threads and between them */
+  size_t free_bytes;        /* free pages */
+  size_t free_dirty_bytes;  /* of these, not given back to the kernel */
+  size_t committed_bytes;   /* pages that are readable and writable */
+  size_t peak_committed_bytes;
+  size_t metadata_bytes;    /* the allocator's own structures */
+  size_t reserved_bytes;    /* address space; 0 in the unreserved mode */
+  size_t thread_count;      /* threads that have a cache */
+  uintptr_t arena_base;     /* address of the first byte of the arena */
+  uintptr_t arena_end;      /* address behind the last page ever used */
+};
+
+/* Fills `stats`, of which `size` bytes are the caller's (sizeof *stats): a program built against an
+ * older header keeps working. Returns 0, or EINVAL if `stats` is null. */
+int prairie_get_stats(struct prairie_stats* stats, size_t size);
+
+/* Writes a summary to stderr. */
+void prairie_print_stats(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* PRAIRIE_PRAIRIE_H_ */

@@ -1,0 +1,36 @@
+// OsMemory on Linux.
+#ifndef PRAIRIE_ALLOCATOR_OS_LINUX_MEMORY_H_
+#define PRAIRIE_ALLOCATOR_OS_LINUX_MEMORY_H_
+
+#include "allocator/os/os_memory.h"
+
+namespace prairie {
+
+class LinuxMemory final : public OsMemory {
+ public:
+  constexpr LinuxMemory() = default;
+
+  size_t PageSize() const override;
+  size_t PhysicalMemory() const override;
+  size_t AddressSpaceLimit() const override;
+  MapResult ReserveAt(uintptr_t address, size_t size) override;
+  uintptr_t ReserveAnywhere(size_t size) override;
+  MapResult Commit(uintptr_t address, size_t size) override;
+  MapResult MapAt(uintptr_t address, size_t size) override;
+  bool Discard(uintptr_t address, size_t size) override;
+  bool Decommit(uintptr_t address, size_t size) override;
+  bool Renew(uintptr_t address, size_t size) override;
+  bool Unmap(uintptr_t address, size_t size) override;
+  bool AdviseHugePages(uintptr_t address, size_t size) override;
+  bool MovePages(uintptr_t from, uintptr_t to, size_t size) override;
+};
+
+// 64 bits that differ from process to process (the kernel's AT_RANDOM, no system call).
+uint64_t ProcessRandom();
+
+// Milliseconds of a clock that never goes back (coarse: a few milliseconds; no system call).
+uint64_t MonotonicMilliseconds();
+
+}  // namespace prairie
+
+#endif  // PRAIRIE_ALLOCATOR_OS_LINUX_MEMORY_H_

@@ -1,0 +1,80 @@
+// The operating system's side of memory: the only place that maps, protects and unmaps.
+//
+// A range of addresses is in one of four states, and each function says which transition it makes:
+//
+//   none        nothing is mapped there; anyone may map something
+//   reserved    ours, without access, without cost but for address space
+//   committed   readable and writable; reads as zero until written
+//   decommitted reserved again: the contents are gone and so is the charge
+//
+// ENOMEM (and EAGAIN, EEXIST where they mean "not here, not now") is a return value. Policy lives
+// in Arena; this file has none.
+#ifndef PRAIRIE_ALLOCATOR_OS_OS_MEMORY_H_
+#define PRAIRIE_ALLOCATOR_OS_OS_MEMORY_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace prairie {
+
+enum class MapResult : uint8_t {
+  kOk,
+  kOccupied,  // Somebody else's mapping is in the range; nothing was changed.
+  kNoMemory,  // The kernel refuses: a limit, the overcommit policy, or the number of mappings.
+};
+
+// Addresses and sizes are multiples of PageSize(). Functions that take a size return without
+// effect on failure. errno may change. Thread safety: any thread, any time; ranges in use by two
+// calls at once must not overlap.
+class OsMemory {
+ public:
+  // Bytes in an OS page.
+  virtual size_t PageSize() const = 0;
+
+  // Bytes of physical memory; 0 if unknown.
+  virtual size_t PhysicalMemory() const = 0;
+
+  // The soft RLIMIT_AS in bytes; SIZE_MAX if there is none.
+  virtual size_t AddressSpaceLimit() const = 0;
+
+  // none → reserved, at exactly `address`.
+  virtual MapResult ReserveAt(uintptr_t address, size_t size) = 0;
+
+  // none → reserved, wherever the kernel likes. Returns the address, or 0.
+  virtual uintptr_t ReserveAnywhere(size_t size) = 0;
+
+  // reserved → committed.
+  virtual MapResult Commit(uintptr_t address, size_t size) = 0;
+
+  // none → committed, at exactly `address`. Never over another's mapping.
+  virtual MapResult MapAt(uintptr_t address, size_t size) = 0;
+
+  // committed → committed, contents dropped: the pages read as zero and cost nothing until
+  // written. Returns false if they may still hold their contents.
+  virtual bool Discard(uintptr_t address, size_t size) = 0;
+
+  // committed → decommitted: contents dropped, access and charge given back.
+  virtual bool Decommit(uintptr_t address, size_t size) = 0;
+
+  // committed → committed, contents dropped, as one new mapping: heals what MovePages split, so
+  // that the kernel can merge it with its neighbours. Returns false, with nothing changed, if not.
+  virtual bool Renew(uintptr_t address, size_t size) = 0;
+
+  // reserved or committed → none.
+  virtual bool Unmap(uintptr_t address, size_t size) = 0;
+
+  // committed: asks for 2 MiB pages. Advice; returns whether it was taken.
+  virtual bool AdviseHugePages(uintptr_t address, size_t size) = 0;
+
+  // Moves the contents of one committed range onto another of the same size without copying;
+  // `from` stays committed and reads as zero. Returns false if the kernel cannot (before Linux 5.7,
+  // or no memory): `from` is as it was, but `to` may have become none.
+  virtual bool MovePages(uintptr_t from, uintptr_t to, size_t size) = 0;
+
+ protected:
+  ~OsMemory() = default;
+};
+
+}  // namespace prairie
+
+#endif  // PRAIRIE_ALLOCATOR_OS_OS_MEMORY_H_

@@ -1,0 +1,341 @@
+#include "allocator/page_heap/page_heap.h"
+
+#include <algorithm>
+
+namespace prairie {
+namespace {
+
+constexpr PageCount kHugePages = PagesFor(kHugePageSize);
+
+// The frontier and commits move in such steps: whole huge pages where address space is free, and
+// small steps under a limit, where others need what is left.
+constexpr size_t kReservedStep = kHugePageSize;
+constexpr size_t kLargestUnreservedStep = kMiB;
+constexpr size_t kSmallestUnreservedStep = 64 * kKiB;
+
+// Below this much committed heap, a huge page at the frontier could be mostly waste.
+constexpr PageCount kHugePagesFrom = PagesFor(32 * kMiB);
+
+// In the unreserved mode more free pages than this are unmapped at once: address space is what the
+// limit is about. A few are kept so that a program on the edge does not map and unmap for ever.
+constexpr PageCount kUnreservedSlack = PagesFor(256 * kKiB);
+
+// A conflict is stepped over so often in one extension before the window counts as full.
+constexpr int kMostHoles = 64;
+
+}  // namespace
+
+void PageHeap::Init(Arena& arena, PageMap& page_map, BitmapPlane& allocated,
+                    MetadataAllocator& metadata, HugePages huge_pages,
+                    std::atomic<size_t>& extent) {
+  arena_ = &arena;
+  page_map_ = &page_map;
+  allocated_ = &allocated;
+  extent_ = &extent;
+  huge_pages_ = huge_pages;
+  index_.Init(arena);
+  spans_.Init(metadata);
+  const size_t os_page = arena.os().PageSize();
+  os_unit_ = PagesFor(os_page);
+  size_t step = kReservedStep;
+  if (!arena.reserved()) {
+    const size_t limit = arena.os().AddressSpaceLimit();
+    step = std::clamp(RoundDown(limit / 256, kSmallestUnreservedStep), kSmallestUnreservedStep,
+                      kLargestUnreservedStep);
+  }
+  commit_step_ = PagesFor(step);
+}
+
+PageCount PageHeap::RoundToOsPages(PageCount pages) const {
+  return {static_cast<uint32_t>(RoundUp(pages.value, os_unit_.value))};
+}
+
+Span* PageHeap::Allocate(PageCount pages, PageCount alignment, SpanKind kind) {
+  pages = RoundToOsPages(pages);
+  if (os_unit_.value > 1) {
+    alignment.value = static_cast<uint32_t>(RoundUp(alignment.value, os_unit_.value));
+  }
+  SpinLockHolder holder(lock_);
+  Span* const span = spans_.Acquire();
+  if (span == nullptr) return nullptr;
+  span->kind = SpanKind::kUnused;
+  PageRun run;
+  MapResult usable;
+  do {
+    if (!FindOrExtend(pages, alignment, &run)) {
+      spans_.Release(span);
+      return nullptr;
+    }
+    usable = EnsureUsable(run);
+  } while (usable == MapResult::kOccupied);  // A foreign page less: look again.
+  if (usable != MapResult::kOk) {
+    spans_.Release(span);
+    return nullptr;
+  }
+  *span = Span{};
+  span->first_page = run.begin;
+  span->pages = run.length;
+  span->kind = kind;
+  span->zeroed = Take(run);
+  page_map_->SetSpan(run, span);
+  if (kind == SpanKind::kSmall) {
+    small_ = small_ + run.length;
+  } else {
+    large_ = large_ + run.length;
+    ++large_count_;
+  }
+  return span;
+}
+
+bool PageHeap::FindOrExtend(PageCount pages, PageCount alignment, PageRun* run) {
+  if (pages.bytes() > arena_->window() || alignment.bytes() > arena_->window()) return false;
+  for (int attempt = 0; attempt < kMostHoles; ++attempt) {
+    if (index_.FindFree(pages, alignment, run)) return true;
+    // A preference, as for the slot grid, is not worth new pages where address space is short.
+    if (!arena_->reserved() && !IsPowerOfTwo(alignment.value) &&
+        index_.FindFree(pages, os_unit_, run)) {
+      return true;
+    }
+    const PageCount wanted = pages + alignment - PageCount{1};
+    PageRun tail;
+    PageCount missing = wanted;
+    if (frontier_.value > 0 &&
+        index_.LastFreeWith(Bits::kFree, frontier_, wanted, &tail) && tail.end() == frontier_) {
+      // Its length is below `wanted`, or it would have been found.
+      if (tail.length < wanted) missing = wanted - tail.length;
+    }
+    if (!ExtendFrontier(missing)) {
+      // The alignment may cost what is not there; only powers of two are promises.
+      return !IsPowerOfTwo(alignment.value) && index_.FindFree(pages, os_unit_, run);
+    }
+  }
+  return false;
+}
+
+bool PageHeap::EnsureArrays(PageId end, bool exact) {
+  // Rough shares of what the arrays need, so that they grow in few steps: an eighth ahead.
+  const size_t ahead = exact ? 0 : std::max<size_t>(end.offset() / 8, commit_step_.bytes());
+  return page_map_->EnsurePages(end, ahead >> 10) && allocated_->EnsurePages(end, ahead >> 7) &&
+         index_.EnsurePages(end, ahead >> 14);
+}
+
+bool PageHeap::ExtendFrontier(PageCount pages) {
+  const PageCount needed = RoundToOsPages(pages);
+  PageCount step = {static_cast<uint32_t>(RoundUp(needed.value, commit_step_.value))};
+  for (int attempt = 0; attempt < kMostHoles; ++attempt) {
+    const PageRun run = {frontier_, step};
+    const MapResult result = arena_->Extend(run);
+    if (result == MapResult::kOccupied) {
+      // A hole: its pages exist for the page map, and are never free.
+      if (!EnsureArrays(run.end(), false)) return false;
+      foreign_ = foreign_ + run.length;
+      frontier_ = run.end();
+      extent_->store(frontier_.offset(), std::memory_order_release);
+      continue;
+    }
+    if (result == MapResult::kOk && EnsureArrays(run.end(), step == needed)) {
+      index_.MarkFree(run);
+      free_ = free_ + run.length;
+      frontier_ = run.end();
+      extent_->store(frontier_.offset(), std::memory_order_release);
+      return true;
+    }
+    if (step == needed) return false;
+    step = needed;
+  }
+  return false;
+}
+
+PageRun PageHeap::WidenForCommit(PageRun run) const {
+  PageId end = {static_cast<uint32_t>(RoundUp(run.end().value, commit_step_.value))};
+  end = std::min(end, frontier_);
+  const PageRun after = {run.end(), end - run.end()};
+  PageRun obstacle;
+  PageCount more = after.length;
+  if (index_.FirstWith(Bits::kFree, false, after, &obstacle)) {
+    more = std::min(more, obstacle.begin - after.begin);
+  }
+  if (index_.FirstWith(Bits::kUsable, true, after, &obstacle)) {
+    more = std::min(more, obstacle.begin - after.begin);
+  }
+  return {run.begin, run.length + more};
+}
+
+MapResult PageHeap::CommitRun(PageRun run) {
+  const PageRun wide = WidenForCommit(run);
+  PageRun committed = wide;
+  MapResult result = arena_->Commit(wide);
+  if (result != MapResult::kOk && wide != run) {
+    committed = run;
+    result = arena_->Commit(run);
+  }
+  if (result != MapResult::kOk) return result;
+  index_.Set(Bits::kUsable, committed);
+  committed_ = committed_ + committed.length;
+  peak_committed_ = std::max(peak_committed_, committed_);
+  AdviseHugePages(committed);
+  return MapResult::kOk;
+}
+
+void PageHeap::AdviseHugePages(PageRun run) {
+  if (huge_pages_ == HugePages::kNever || !arena_->reserved()) return;
+  if (huge_pages_ == HugePages::kAuto && committed_ < kHugePagesFrom) return;
+  const uint32_t begin = static_cast<uint32_t>(RoundUp(run.begin.value, kHugePages.value));
+  const uint32_t end = static_cast<uint32_t>(RoundDown(run.end().value, kHugePages.value));
+  if (begin >= end) return;
+  arena_->os().AdviseHugePages(arena_->AddressOf({begin}), PageCount{end - begin}.bytes());
+}
+
+MapResult PageHeap::EnsureUsable(PageRun run) {
+  PageRun rest = run;
+  PageRun missing;
+  while (index_.FirstWith(Bits::kUsable, false, rest, &missing)) {
+    const MapResult result = CommitRun(missing);
+    if (result == MapResult::kOccupied) MarkForeignWithin(missing);
+    if (result != MapResult::kOk) return result;
+    rest = {missing.end(), run.end() - missing.end()};
+  }
+  return MapResult::kOk;
+}
+
+void PageHeap::MarkForeignWithin(PageRun run) {
+  // Halving finds the foreign pages of a long run in few calls; what can be had is kept.
+  const MapResult result = arena_->Commit(run);
+  if (result == MapResult::kOk) {
+    index_.Set(Bits::kUsable, run);
+    committed_ = committed_ + run.length;
+    return;
+  }
+  if (run.length > os_unit_) {
+    const PageCount half = RoundToOsPages({run.length.value / 2});
+    if (half < run.length) {
+      MarkForeignWithin({run.begin, half});
+      MarkForeignWithin({run.begin + half, run.length - half});
+      return;
+    }
+  }
+  if (result == MapResult::kOccupied) {
+    index_.MarkUsed(run);
+    free_ = free_ - run.length;
+    foreign_ = foreign_ + run.length;
+  }
+}
+
+bool PageHeap::Take(PageRun run) {
+  const PageCount dirty = index_.Count(Bits::kDirty, run);
+  index_.MarkUsed(run);
+  index_.Set(Bits::kDirty, run);
+  free_ = free_ - run.length;
+  free_dirty_ = free_dirty_ - dirty;
+  least_free_dirty_ = std::min(least_free_dirty_, free_dirty_);
+  return dirty.value == 0;
+}
+
+void PageHeap::GiveBack(PageRun run) {
+  index_.MarkFree(run);
+  free_ = free_ + run.length;
+  free_dirty_ = free_dirty_ + index_.Count(Bits::kDirty, run);
+  if (!arena_->reserved() && free_dirty_ > kUnreservedSlack) {
+    ReleaseFreeLocked(free_dirty_ - kUnreservedSlack);
+  }
+}
+
+void PageHeap::Retire(Span* span) {
+  if (span->kind == SpanKind::kSmall) {
+    small_ = small_ - span->pages;
+  } else {
+    large_ = large_ - span->pages;
+    --large_count_;
+  }
+  // The other members stay: they let a second free of the same object be told from a stray one.
+  span->kind = SpanKind::kUnused;
+  spans_.Release(span);
+}
+
+void PageHeap::Free(Span* span) {
+  SpinLockHolder holder(lock_);
+  const PageRun run = {span->first_page, span->pages};
+  if (span->moved && arena_->os().Renew(arena_->AddressOf(run.begin), run.length.bytes())) {
+    index_.Clear(Bits::kDirty, run);
+  }
+  Retire(span);
+  GiveBack(run);
+}
+
+bool PageHeap::GrowInPlace(Span* span, PageCount pages) {
+  pages = RoundToOsPages(pages);
+  SpinLockHolder holder(lock_);
+  const PageRun more = {span->first_page + span->pages, pages - span->pages};
+  if (more.begin.value + uint64_t{more.length.value} > PagesFor(arena_->window()).value) return false;
+  if (more.end() > frontier_) {
+    // Only the last span of the arena can grow past the frontier.
+    if (more.begin < frontier_ &&
+        !index_.All(Bits::kFree, {more.begin, frontier_ - more.begin})) {
+      return false;
+    }
+    if (!ExtendFrontier(more.end() - frontier_) || more.end() > frontier_) return false;
+  }
+  if (!index_.All(Bits::kFree, more) || EnsureUsable(more) != MapResult::kOk) return false;
+  Take(more);
+  span->pages = pages;
+  span->zeroed = false;
+  large_ = large_ + more.length;
+  page_map_->SetSpan(more, span);
+  return true;
+}
+
+void PageHeap::ShrinkInPlace(Span* span, PageCount pages) {
+  pages = RoundToOsPages(pages);
+  SpinLockHolder holder(lock_);
+  if (pages >= span->pages) return;
+  const PageRun rest = {span->first_page + pages, span->pages - pages};
+  span->pages = pages;
+  large_ = large_ - rest.length;
+  GiveBack(rest);
+}
+
+Span* PageHeap::Move(Span* span, PageCount pages) {
+  Span* const target = Allocate(pages, os_unit_, SpanKind::kLarge);
+  if (target == nullptr) return nullptr;
+  const PageRun from = {span->first_page, span->pages};
+  const PageRun to = {target->first_page, span->pages};
+  const uintptr_t to_address = arena_->AddressOf(to.begin);
+  OsMemory& os = arena_->os();
+  if (!os.MovePages(arena_->AddressOf(from.begin), to_address, to.length.bytes())) {
+    // The target may have been unmapped before the failure; put something there again.
+    if (os.MapAt(to_address, to.length.bytes()) == MapResult::kNoMemory) {
+      SpinLockHolder holder(lock_);
+      large_ = large_ - target->pages;
+      --large_count_;
+      foreign_ = foreign_ + target->pages;  // Never to be touched again.
+      return nullptr;
+    }
+    Free(target);
+    return nullptr;
+  }
+  target->moved = true;
+  target->zeroed = false;
+  SpinLockHolder holder(lock_);
+  index_.Clear(Bits::kDirty, from);
+  Retire(span);
+  GiveBack(from);
+  return target;
+}
+
+PageHeapStats PageHeap::stats() {
+  SpinLockHolder holder(lock_);
+  PageHeapStats stats;
+  stats.small_bytes = small_.bytes();
+  stats.large_bytes = large_.bytes();
+  stats.large_count = large_count_;
+  stats.free_bytes = free_.bytes();
+  stats.free_dirty_bytes = free_dirty_.bytes();
+  stats.committed_bytes = committed_.bytes();
+  stats.peak_committed_bytes = peak_committed_.bytes();
+  stats.frontier_bytes = frontier_.offset();
+  stats.foreign_bytes = foreign_.bytes();
+  stats.index_bytes = index_.committed_bytes();
+  return stats;
+}
+
+}  // namespace prairie

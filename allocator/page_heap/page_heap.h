@@ -1,0 +1,114 @@
+// The page heap: spans out of free pages, committed as they are needed, given back when idle.
+#ifndef PRAIRIE_ALLOCATOR_PAGE_HEAP_PAGE_HEAP_H_
+#define PRAIRIE_ALLOCATOR_PAGE_HEAP_PAGE_HEAP_H_
+
+#include <atomic>
+
+#include "allocator/arena/arena.h"
+#include "allocator/arena/metadata_allocator.h"
+#include "allocator/base/options.h"
+#include "allocator/base/spin_lock.h"
+#include "allocator/page_heap/page_index.h"
+#include "allocator/pages/heap_bitmap.h"
+#include "allocator/pages/page_map.h"
+#include "allocator/pages/span.h"
+
+namespace prairie {
+
+struct PageHeapStats {
+  size_t small_bytes = 0;     // in spans of small objects
+  size_t large_bytes = 0;     // in large objects
+  size_t large_count = 0;     // large objects
+  size_t free_bytes = 0;      // in free pages, of which...
+  size_t free_dirty_bytes = 0;  // ...hold stale contents, so they count in RSS
+  size_t committed_bytes = 0;   // pages that are readable and writable, free or not
+  size_t peak_committed_bytes = 0;
+  size_t frontier_bytes = 0;  // from the start of the arena to the highest page ever taken
+  size_t foreign_bytes = 0;   // holes: other people's mappings below the frontier
+  size_t index_bytes = 0;
+};
+
+// Thread safety: any thread; one lock.
+// Invariant, in pages below the frontier: free + small + large + foreign == frontier.
+class PageHeap {
+ public:
+  constexpr PageHeap() = default;
+
+  // `extent`: set to the frontier in bytes whenever it moves; what the fast path compares with.
+  void Init(Arena& arena, PageMap& page_map, BitmapPlane& allocated, MetadataAllocator& metadata,
+            HugePages huge_pages, std::atomic<size_t>& extent);
+
+  // A span of `pages` (at least 1), its start a multiple of `alignment` pages, committed; `zeroed`
+  // says whether its memory reads as zero. Null if the system has no memory or the window is full.
+  Span* Allocate(PageCount pages, PageCount alignment, SpanKind kind);
+
+  // Takes back a span from Allocate. For a small one the class bytes must be cleared before.
+  void Free(Span* span);
+
+  // Makes a large span longer where it is. False, with nothing changed, if the pages behind it
+  // are not free or cannot be had.
+  bool GrowInPlace(Span* span, PageCount pages);
+
+  // Gives the pages from `pages` on back. REQUIRES: 0 < pages < span->pages.
+  void ShrinkInPlace(Span* span, PageCount pages);
+
+  // A new large span of `pages` that has the contents of `span`, by moving its pages; `span` is
+  // freed. Null, with nothing changed, if that cannot be done. REQUIRES: pages >= span->pages.
+  Span* Move(Span* span, PageCount pages);
+
+  // Returns up to `most` dirty free pages to the system, highest first; in the unreserved mode
+  // their addresses too. Returns how many it got rid of.
+  PageCount ReleaseFree(PageCount most);
+
+  // If it is time, returns what has been free and unused since the last time. `now`: milliseconds.
+  void ReleaseIdle(uint64_t now);
+
+  PageHeapStats stats();
+  SpinLock& lock() { return lock_; }
+  const Arena& arena() const { return *arena_; }
+
+  // Walks the structures and aborts with a line if an invariant does not hold. For tests.
+  void CheckInvariants();
+
+ private:
+  using Bits = PageIndex::Bits;
+
+  // The functions below require lock_.
+  PageCount RoundToOsPages(PageCount pages) const;
+  bool FindOrExtend(PageCount pages, PageCount alignment, PageRun* run);
+  bool ExtendFrontier(PageCount pages);
+  bool EnsureArrays(PageId end, bool exact);
+  MapResult EnsureUsable(PageRun run);
+  MapResult CommitRun(PageRun run);
+  PageRun WidenForCommit(PageRun run) const;
+  void MarkForeignWithin(PageRun run);
+  void AdviseHugePages(PageRun run);
+  // Takes a free, usable run out of the index; returns whether it reads as zero.
+  bool Take(PageRun run);
+  void GiveBack(PageRun run);
+  PageCount ReleaseFreeLocked(PageCount most);
+  void Retire(Span* span);
+
+  SpinLock lock_{LockRank::kPageHeap};
+  Arena* arena_ = nullptr;
+  PageMap* page_map_ = nullptr;
+  BitmapPlane* allocated_ = nullptr;
+  std::atomic<size_t>* extent_ = nullptr;
+  PageIndex index_;
+  ObjectPool<Span> spans_;
+  HugePages huge_pages_ = HugePages::kAuto;
+  PageCount os_unit_;       // pages in an OS page, at least 1
+  PageCount commit_step_;   // commit is rounded up to multiples of this where pages are free
+
+  PageId frontier_;
+  PageCount small_, large_, free_, free_dirty_, foreign_, committed_, peak_committed_;
+  size_t large_count_ = 0;
+
+  // Idle release: the fewest dirty free pages since the epoch began were of no use to anyone.
+  PageCount least_free_dirty_;
+  uint64_t epoch_start_ = 0;
+};
+
+}  // namespace prairie
+
+#endif  // PRAIRIE_ALLOCATOR_PAGE_HEAP_PAGE_HEAP_H_

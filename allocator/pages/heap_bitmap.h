@@ -1,0 +1,52 @@
+// The heap bitmap: planes of one bit for each granule of the arena.
+//
+// Of the four planes of the design the malloc heap keeps one, *allocated*: the granule starts an
+// object that has left its central list. The others (no-scan, marked, special) have their claims in
+// ArenaLayout and are the garbage-collected heap's.
+#ifndef PRAIRIE_ALLOCATOR_PAGES_HEAP_BITMAP_H_
+#define PRAIRIE_ALLOCATOR_PAGES_HEAP_BITMAP_H_
+
+#include "allocator/arena/arena.h"
+#include "allocator/arena/flat_region.h"
+
+namespace prairie {
+
+// Granules of one page fill whole words, so spans never share a word.
+// Thread safety: bits of a span belong to whoever owns the span (its central list's lock).
+// EnsurePages: the page heap's lock.
+class BitmapPlane {
+ public:
+  constexpr BitmapPlane() = default;
+
+  void Init(OsMemory& os, uintptr_t base, size_t window) {
+    words_.Init(os, base, window >> (kGranuleShift + 6));
+  }
+
+  // Makes the bits of pages [0, end) usable. False: no memory.
+  bool EnsurePages(PageId end, size_t slack) {
+    return words_.EnsureCount(end.offset() >> (kGranuleShift + 6), slack);
+  }
+
+  // `offset`: bytes from the start of the arena, a multiple of the granule.
+  bool Test(size_t offset) const { return (words_[Word(offset)] & Bit(offset)) != 0; }
+  void Set(size_t offset) { words_[Word(offset)] |= Bit(offset); }
+  // Returns whether the bit was set.
+  bool Clear(size_t offset) {
+    uint64_t& word = words_[Word(offset)];
+    const bool was_set = (word & Bit(offset)) != 0;
+    word &= ~Bit(offset);
+    return was_set;
+  }
+
+  size_t committed_bytes() const { return words_.committed_bytes(); }
+
+ private:
+  static size_t Word(size_t offset) { return offset >> (kGranuleShift + 6); }
+  static uint64_t Bit(size_t offset) { return uint64_t{1} << ((offset >> kGranuleShift) & 63); }
+
+  FlatArray<uint64_t> words_;
+};
+
+}  // namespace prairie
+
+#endif  // PRAIRIE_ALLOCATOR_PAGES_HEAP_BITMAP_H_

@@ -1,0 +1,54 @@
+// The page map: page → size class and page → span, two flat arrays.
+#ifndef PRAIRIE_ALLOCATOR_PAGES_PAGE_MAP_H_
+#define PRAIRIE_ALLOCATOR_PAGES_PAGE_MAP_H_
+
+#include "allocator/arena/arena.h"
+#include "allocator/arena/flat_region.h"
+#include "allocator/pages/span.h"
+
+namespace prairie {
+
+// Class bytes are zero for every page that is not in a small span. Span pointers are not cleared
+// when a span is freed: ask Span::Covers.
+// Thread safety: EnsurePages and the setters under the page heap's lock, or, for pages of a span
+// that is being made, by its only owner. Reads by anyone: a pointer to an object reaches another
+// thread with an ordering of its own, so what describes its page is visible there.
+class PageMap {
+ public:
+  constexpr PageMap() = default;
+
+  void Init(const Arena& arena) {
+    const ArenaLayout& layout = arena.layout();
+    const size_t pages = layout.window >> kPageShift;
+    classes_.Init(arena.os(), arena.base() - ArenaLayout::kClassMapDistance, pages);
+    spans_.Init(arena.os(), arena.base() - layout.span_map_distance, pages);
+  }
+
+  // Makes the entries of pages [0, end) usable. False: no memory, and nothing changed that matters.
+  bool EnsurePages(PageId end, size_t slack) {
+    return classes_.EnsureCount(end.value, slack / 8) && spans_.EnsureCount(end.value, slack);
+  }
+
+  // The class byte of `page`. REQUIRES: the page is below what EnsurePages covers.
+  SizeClass class_of(PageId page) const { return classes_[page.value]; }
+  // The last span that had `page`, or null. REQUIRES: as above.
+  Span* span_of(PageId page) const { return spans_[page.value]; }
+
+  void SetSpan(PageRun run, Span* span) {
+    for (uint32_t i = 0; i < run.length.value; ++i) spans_[run.begin.value + i] = span;
+  }
+
+  void SetClass(PageRun run, SizeClass size_class) {
+    for (uint32_t i = 0; i < run.length.value; ++i) classes_[run.begin.value + i] = size_class;
+  }
+
+  size_t committed_bytes() const { return classes_.committed_bytes() + spans_.committed_bytes(); }
+
+ private:
+  FlatArray<SizeClass> classes_;
+  FlatArray<Span*> spans_;
+};
+
+}  // namespace prairie
+
+#endif  // PRAIRIE_ALLOCATOR_PAGES_PAGE_MAP_H_

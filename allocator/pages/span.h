@@ -1,0 +1,75 @@
+// A span: a run of pages with one purpose.
+#ifndef PRAIRIE_ALLOCATOR_PAGES_SPAN_H_
+#define PRAIRIE_ALLOCATOR_PAGES_SPAN_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "allocator/arena/size_classes.h"
+#include "allocator/base/config.h"
+#include "allocator/base/pages.h"
+
+namespace prairie {
+
+enum class SpanKind : uint8_t {
+  kUnused,  // The struct is in the pool; its other members are stale.
+  kSmall,   // Objects of one size class.
+  kLarge,   // One object.
+};
+
+// Invariants of a small span, under the lock of its central list:
+//   allocated <= carved <= slots
+//   the allocated bits below slot `carved` number `allocated`; those from it on are clear
+//   no slot below `first_hole` is free
+//   it is on its central list's list of spans with room exactly when allocated < slots
+// A struct is never unmapped, and when recycled it stays a Span: a stale pointer to one is safe to
+// read, and `Covers` tells whether it still speaks of a page.
+struct alignas(kCacheLineSize) Span {
+  PageId first_page;
+  PageCount pages;
+  SpanKind kind;
+  SizeClass size_class;  // small spans
+  bool zeroed;           // large spans: the pages read as zero when they were handed out
+  bool moved;            // large spans: pages were moved in from elsewhere (see PageHeap::Move)
+  uint32_t slots;        // small spans: objects that fit
+  uint32_t allocated;    // objects that have left the central list
+  uint32_t carved;       // slots ever used, in address order; the rest is untouched
+  uint32_t first_hole;   // where the search for a freed slot begins
+  uint32_t first_slot;   // bytes from the start of the span to its first slot
+  Span* next;
+  Span* previous;
+
+  bool Covers(PageId page) const {
+    return kind != SpanKind::kUnused && PageRun{first_page, pages}.contains(page);
+  }
+  bool HasRoom() const { return allocated < slots; }
+};
+
+// A list of spans, linked through them. Thread safety: the caller serializes.
+class SpanList {
+ public:
+  constexpr SpanList() = default;
+
+  bool empty() const { return first_ == nullptr; }
+  Span* first() const { return first_; }
+
+  void PushFront(Span* span) {
+    span->previous = nullptr;
+    span->next = first_;
+    if (first_ != nullptr) first_->previous = span;
+    first_ = span;
+  }
+
+  void Remove(Span* span) {
+    (span->previous != nullptr ? span->previous->next : first_) = span->next;
+    if (span->next != nullptr) span->next->previous = span->previous;
+    span->next = span->previous = nullptr;
+  }
+
+ private:
+  Span* first_ = nullptr;
+};
+
+}  // namespace prairie
+
+#endif  // PRAIRIE_ALLOCATOR_PAGES_SPAN_H_
