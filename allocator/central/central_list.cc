@@ -17,7 +17,7 @@ Span* CentralList::NewSpan() {
   return span;
 }
 
-ObjectList CentralList::Fetch(uint32_t most) {
+ObjectList CentralList::Fetch(uint32_t most, ListFault* fault) {
   SpinLockHolder holder(lock_);
   Span* span = with_room_.first();
   if (span == nullptr) {
@@ -29,30 +29,37 @@ ObjectList CentralList::Fetch(uint32_t most) {
   const uint32_t size = kSizeClasses[size_class_].size;
   const size_t first = span->first_page.offset() + span->first_slot;
   ObjectList list;
-  FreeObject** tail = &list.head;
-  const auto take = [&](uint32_t slot) {
+  FreeObject* last = nullptr;
+  // Links `object` behind `last`, whose own link is written when its successor is known.
+  const auto take = [&](uint32_t slot, bool was_used) {
     const size_t offset = first + size_t{slot} * size;
     FreeObject* const object = reinterpret_cast<FreeObject*>(context_->arena_base + offset);
+    // What was written to while it lay here is left out, and stays out, for ever.
+    const bool sound = !was_used || object->IsFree(context_->mark_key);
     context_->allocated->Set(offset);
-    *tail = object;
-    tail = &object->next;
+    ++span->allocated;
+    if (!sound) {
+      if (fault->kind == ListFault::kNone) *fault = {ListFault::kSmashed, size_class_, object};
+      return;
+    }
+    if (last == nullptr) {
+      list.head = object;
+    } else {
+      last->Link(object, context_->mark_key);
+    }
+    last = object;
     ++list.count;
-    return object;
   };
   uint32_t holes = span->carved - span->allocated;
   uint32_t slot = span->first_hole;
   for (; holes > 0 && list.count < most; ++slot) {
     if (context_->allocated->Test(first + size_t{slot} * size)) continue;
-    take(slot);  // It carries its mark from when it was freed.
+    take(slot, true);
     --holes;
   }
   span->first_hole = slot;
-  while (list.count < most && span->carved < span->slots) {
-    FreeObject* const object = take(span->carved++);
-    object->mark = MarkOf(object, context_->mark_key);
-  }
-  *tail = nullptr;
-  span->allocated += list.count;
+  while (list.count < most && span->carved < span->slots) take(span->carved++, false);
+  if (last != nullptr) last->Link(nullptr, context_->mark_key);
   allocated_ += list.count;
   if (!span->HasRoom()) with_room_.Remove(span);
   return list;
@@ -71,14 +78,12 @@ ListFault CentralList::Return(ObjectList list) {
     if (fault.kind == ListFault::kNone) fault = {kind, size_class_, object};
   };
   SpinLockHolder holder(lock_);
-  FreeObject* previous = nullptr;
   FreeObject* object = list.head;
   for (uint32_t i = 0; i < list.count; ++i) {
-    if (!IsObject(object)) {
-      note(ListFault::kSmashed, previous);
+    if (!IsObject(object) || !object->IsFree(context_->mark_key)) {
+      note(ListFault::kSmashed, object);
       break;
     }
-    previous = object;
     FreeObject* const next = object->next;
     const uintptr_t offset = reinterpret_cast<uintptr_t>(object) - context_->arena_base;
     if (!context_->allocated->Clear(offset)) {

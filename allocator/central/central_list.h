@@ -37,8 +37,9 @@ class CentralList {
   }
 
   // Between 1 and `most` objects, marked as free, preferably of one span and in address order.
-  // An empty list if there is no memory.
-  ObjectList Fetch(uint32_t most);
+  // An empty list if there is no memory, or if all that was looked at had been written to after
+  // it was freed, which is a fault and leaves the object out for ever: call again.
+  ObjectList Fetch(uint32_t most, ListFault* fault);
 
   // Takes back objects. Those that are not out, and everything behind a smashed link, are left
   // out and the first such fault is returned: report it when no lock is held.

@@ -9,17 +9,24 @@
 namespace prairie {
 
 // The two words at the start of every free small object, in whatever cache or list it lies.
-// The mark is the address combined with a key of the process: a program does not write it by
-// accident, and a copy of it at another address is not a mark. An object that carries its mark is
-// free; malloc clears the mark on every path that hands an object out.
+//
+// Invariant of a free object: next ^ mark ^ (its own address) == the key of the process.
+// So it vouches for both words at once: a program that writes to an object after freeing it breaks
+// the invariant, and malloc sees it before it follows the link; and an object that satisfies it is
+// free, since a program does not write such words by accident and a copy of them at another
+// address is none. malloc clears the mark on every path that hands an object out.
 struct FreeObject {
   FreeObject* next;
   uintptr_t mark;
-};
 
-PRAIRIE_ALWAYS_INLINE uintptr_t MarkOf(const void* object, uintptr_t key) {
-  return reinterpret_cast<uintptr_t>(object) ^ key;
-}
+  PRAIRIE_ALWAYS_INLINE bool IsFree(uintptr_t key) const {
+    return (reinterpret_cast<uintptr_t>(next) ^ mark ^ reinterpret_cast<uintptr_t>(this)) == key;
+  }
+  PRAIRIE_ALWAYS_INLINE void Link(FreeObject* to, uintptr_t key) {
+    next = to;
+    mark = reinterpret_cast<uintptr_t>(to) ^ reinterpret_cast<uintptr_t>(this) ^ key;
+  }
+};
 
 // A null-terminated list with its length. Passed between caches whole, without a walk.
 struct ObjectList {
@@ -27,13 +34,12 @@ struct ObjectList {
   uint32_t count = 0;
 };
 
-// What was found wrong with an object on a list. kSmashed: a link led to something that is no
-// object of the class, because the object before it was written to after it was freed.
+// What was found wrong with an object on a list. kSmashed: it was written to after it was freed.
 struct ListFault {
   enum Kind : uint8_t { kNone, kDoubleFree, kSmashed };
   Kind kind = kNone;
   uint8_t size_class = 0;
-  void* object = nullptr;  // may be null for kSmashed: nothing of the list was sound
+  void* object = nullptr;
 };
 
 }  // namespace prairie

@@ -2,12 +2,12 @@
 
 namespace prairie {
 
-ObjectList TransferCache::Take(uint32_t most) {
+ObjectList TransferCache::Take(uint32_t most, ListFault* fault) {
   {
     SpinLockHolder holder(lock_);
     if (used_ > 0) return lists_[--used_];
   }
-  return central_.Fetch(most);
+  return central_.Fetch(most, fault);
 }
 
 ListFault TransferCache::Give(ObjectList list) {

@@ -17,8 +17,8 @@ class TransferCache {
   }
 
   // A list that some thread gave, of any length, or up to `most` objects from the central list.
-  // Empty if there is no memory.
-  ObjectList Take(uint32_t most);
+  // Empty if there is no memory, or with a fault: see CentralList::Fetch.
+  ObjectList Take(uint32_t most, ListFault* fault);
 
   // Takes over a list. A fault found on the way is returned, to be reported without locks.
   ListFault Give(ObjectList list);

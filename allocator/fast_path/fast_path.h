@@ -2,7 +2,7 @@
 //
 //   malloc   size → class (a byte table) → pop this thread's list of the class.
 //   free     address → page → class (a byte array) → is it the start of a slot? (one
-//            multiplication) → does it carry the mark of a free object? → push.
+//            multiplication) → does it say that it is free already? → push.
 //
 // No lock, no atomic read-modify-write, no span. What does not fit continues in slow_path.cc, which
 // starts again from the arguments, so nothing is carried over but those. The checks are part of
@@ -36,12 +36,12 @@ size_t UsableSize(const void* pointer);
 
 // Takes an object off this thread's list of class `c`. Null if the list is empty or its first
 // object was written to after it was freed.
-PRAIRIE_ALWAYS_INLINE void* PopObject(SizeClass c) {
+PRAIRIE_ALWAYS_INLINE void* PopObject(size_t c) {
   ThreadCache* const cache = thread_cache;
   FreeObject* const object = cache->heads[c];
   if (PRAIRIE_UNLIKELY(object == nullptr)) return nullptr;
+  if (PRAIRIE_UNLIKELY(!object->IsFree(fast.mark_key))) return nullptr;
   FreeObject* const next = object->next;
-  if (PRAIRIE_UNLIKELY(object->mark != MarkOf(object, fast.mark_key))) return nullptr;
   object->mark = 0;
   cache->heads[c] = next;
   ++cache->room[c];
@@ -49,12 +49,11 @@ PRAIRIE_ALWAYS_INLINE void* PopObject(SizeClass c) {
 }
 
 // Puts an object on this thread's list of class `c`. False if the list is full.
-PRAIRIE_ALWAYS_INLINE bool PushObject(FreeObject* object, SizeClass c, uintptr_t mark) {
+PRAIRIE_ALWAYS_INLINE bool PushObject(FreeObject* object, size_t c) {
   ThreadCache* const cache = thread_cache;
   const uint32_t room = cache->room[c];
   if (PRAIRIE_UNLIKELY(room == 0)) return false;
-  object->next = cache->heads[c];
-  object->mark = mark;
+  object->Link(cache->heads[c], fast.mark_key);
   cache->heads[c] = object;
   cache->room[c] = room - 1;
   return true;
@@ -81,8 +80,7 @@ PRAIRIE_ALWAYS_INLINE void Free(void* pointer, Call call) {
     const SizeClass c = class_map[offset >> kPageShift];
     if (PRAIRIE_LIKELY(IsSlotStart(offset, c))) {  // False for class 0: not a small object.
       FreeObject* const object = static_cast<FreeObject*>(pointer);
-      const uintptr_t mark = MarkOf(object, fast.mark_key);
-      if (PRAIRIE_LIKELY(object->mark != mark) && PRAIRIE_LIKELY(PushObject(object, c, mark))) {
+      if (PRAIRIE_LIKELY(!object->IsFree(fast.mark_key)) && PRAIRIE_LIKELY(PushObject(object, c))) {
         return;
       }
     }

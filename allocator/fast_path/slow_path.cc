@@ -12,7 +12,7 @@ void* AllocateSmall(SizeClass c) {
     if (void* const object = PopObject(c)) return object;
     FreeObject* const head = thread_cache->heads[c];
     if (PRAIRIE_UNLIKELY(head != nullptr)) {
-      // The mark is gone: the object was written to, and where its link leads nobody knows.
+      // The object was written to after it was freed, and where its link leads nobody knows.
       thread_cache->DropList(c);
       heap.ReportSmashed(c, head);
       continue;
@@ -82,8 +82,7 @@ PRAIRIE_NOINLINE void FreeSlow(void* pointer, Call call) {
   } else {
     FreeObject* const object = static_cast<FreeObject*>(pointer);
     const SizeClass c = found.span->size_class;
-    const uintptr_t mark = MarkOf(object, fast.mark_key);
-    while (!PushObject(object, c, mark)) {
+    while (!PushObject(object, c)) {
       if (PRAIRIE_LIKELY(heap.MakeRoom(c))) continue;
       heap.FreeUncached(object, c);
       break;

@@ -25,7 +25,7 @@ void OnThreadExit(void* argument) {
 
 constinit Heap heap;
 constinit FastPathState fast;
-constinit PRAIRIE_THREAD_LOCAL ThreadCache* thread_cache = &no_cache;
+PRAIRIE_THREAD_LOCAL ThreadCache* thread_cache = &no_cache;
 
 bool Heap::Initialize() {
   SpinLockHolder holder(init_lock_);
@@ -88,22 +88,33 @@ void Heap::EndThread(ThreadCache* cache) {
 bool Heap::Refill(SizeClass c) {
   ThreadCache* const cache = CacheForThisThread();
   if (cache == nullptr) return false;
-  if (cache->EndsEarly(c)) {
-    cache->DropList(c);
-    ReportSmashed(c, nullptr);
-  }
-  if (PRAIRIE_LIKELY(cache->Refill(c, transfers_[c]))) return true;
+  if (PRAIRIE_LIKELY(TryRefill(*cache, c))) return true;
   Trim(true);
-  return cache->Refill(c, transfers_[c]);
+  return TryRefill(*cache, c);
+}
+
+bool Heap::TryRefill(ThreadCache& cache, SizeClass c) {
+  for (;;) {
+    ListFault fault;
+    const bool refilled = cache.Refill(c, transfers_[c], &fault);
+    ReportFault(fault);
+    // Each fault takes an object out of circulation, so this ends.
+    if (refilled || fault.kind == ListFault::kNone) return refilled;
+  }
 }
 
 FreeObject* Heap::AllocateUncached(SizeClass c) {
-  ObjectList list = transfers_[c].central().Fetch(1);
-  if (list.count == 0) {
-    Trim(false);
-    list = transfers_[c].central().Fetch(1);
+  bool trimmed = false;
+  for (;;) {
+    ListFault fault;
+    const ObjectList list = transfers_[c].central().Fetch(1, &fault);
+    ReportFault(fault);
+    if (list.count != 0 || (fault.kind == ListFault::kNone && trimmed)) return list.head;
+    if (fault.kind == ListFault::kNone) {
+      Trim(false);
+      trimmed = true;
+    }
   }
-  return list.head;
 }
 
 bool Heap::MakeRoom(SizeClass c) {
@@ -115,7 +126,7 @@ bool Heap::MakeRoom(SizeClass c) {
 }
 
 void Heap::FreeUncached(FreeObject* object, SizeClass c) {
-  object->next = nullptr;
+  object->Link(nullptr, fast.mark_key);
   const ListFault fault = transfers_[c].central().Return({object, 1});
   ReportFault(fault);
 }
@@ -152,10 +163,9 @@ Lookup Heap::FindInSmall(const void* pointer, size_t offset, SizeClass c) {
     const FreeObject* const object = reinterpret_cast<FreeObject*>(found.object);
     const bool carved = found.object >= first &&
                         found.object < first + size_t{found.span->carved} * size;
-    found.kind = carved && object->mark == MarkOf(object, fast.mark_key) ? Lookup::kFree
+    found.kind = carved && object->IsFree(fast.mark_key) ? Lookup::kFree
                                                                         : Lookup::kWild;
-  } else if (reinterpret_cast<FreeObject*>(found.object)->mark ==
-             MarkOf(reinterpret_cast<void*>(found.object), fast.mark_key)) {
+  } else if (reinterpret_cast<FreeObject*>(found.object)->IsFree(fast.mark_key)) {
     found.kind = Lookup::kFree;  // In a thread or transfer cache.
   } else {
     found.kind = Lookup::kObject;

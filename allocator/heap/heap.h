@@ -121,6 +121,7 @@ class Heap {
   // This thread's cache, or null if it has none; and made if it may have one.
   ThreadCache* OwnCache() const;
   ThreadCache* CacheForThisThread();
+  bool TryRefill(ThreadCache& cache, SizeClass c);
   Lookup FindInSmall(const void* pointer, size_t offset, SizeClass c);
 
   std::atomic<bool> initialized_{false};

@@ -102,16 +102,11 @@ void Heap::ReportMisuse(Call call, const void* pointer) {
 void Heap::ReportSmashed(SizeClass c, const void* object) {
   Report report;
   report.Text("prairie: smashed free list: malloc: ");
-  if (object == nullptr) {
-    // The list ended early: the link of the object handed out last was overwritten with null.
-    report.Text("an object of size class ").Decimal(kSizeClasses[c].size);
-  } else {
-    const uintptr_t address = reinterpret_cast<uintptr_t>(object);
-    report.Text("object ").Hex(address).Text(" of size class ").Decimal(kSizeClasses[c].size);
-    if (address - fast.arena_base < fast.extent.load(std::memory_order_relaxed)) {
-      const Span* const span = page_map_.span_of(arena_.PageOf(address));
-      if (span != nullptr) AppendSpan(report, span);
-    }
+  const uintptr_t address = reinterpret_cast<uintptr_t>(object);
+  report.Text("object ").Hex(address).Text(" of size class ").Decimal(kSizeClasses[c].size);
+  if (address - fast.arena_base < fast.extent.load(std::memory_order_relaxed)) {
+    const Span* const span = page_map_.span_of(arena_.PageOf(address));
+    if (span != nullptr) AppendSpan(report, span);
   }
   report.Text(" was written after it was freed");
   Finish(report, options_.abort_on_error);

@@ -45,6 +45,7 @@ void PageIndex::Init(const Arena& arena) {
     next += RoundUp(entries == 0 ? 1 : entries, kFanout);
   }
   chunk_count_ = 0;
+  top_level_ = 0;
 }
 
 bool PageIndex::EnsurePages(PageId end, size_t slack) {
@@ -58,7 +59,16 @@ bool PageIndex::EnsurePages(PageId end, size_t slack) {
     return false;
   }
   chunk_count_ = std::max(chunk_count_, chunks);
+  while (top_level_ < kTopLevel && TopEntries() > kFanout) RaiseTopLevel();
   return true;
+}
+
+void PageIndex::RaiseTopLevel() {
+  ++top_level_;
+  // What this level did not keep up with while it was not in use.
+  for (uint32_t i = 0; i < TopEntries(); ++i) {
+    At(top_level_, i) = Merge(top_level_ - 1, i << kFanoutShift);
+  }
 }
 
 PageIndex::Summary PageIndex::Summarize(const uint64_t (&words)[kChunkWords]) {
@@ -96,7 +106,7 @@ void PageIndex::UpdateSummaries(PageRun run) {
   for (uint32_t i = first; i <= last; ++i) {
     chunks_[i].summary = Summarize(chunks_[i].words[static_cast<int>(Bits::kFree)]);
   }
-  for (int level = 1; level <= kTopLevel; ++level) {
+  for (int level = 1; level <= top_level_; ++level) {
     first >>= kFanoutShift;
     last >>= kFanoutShift;
     bool changed = false;
@@ -145,10 +155,8 @@ bool PageIndex::FindIn(int level, uint32_t begin, uint32_t end, uint32_t length,
 bool PageIndex::FindFree(PageCount length, PageCount alignment, PageRun* found) const {
   const uint64_t wanted = uint64_t{length.value} + alignment.value - 1;
   if (length.value == 0 || wanted > UINT32_MAX / 2) return false;
-  const uint32_t top = (chunk_count_ + (1u << (kFanoutShift * kTopLevel)) - 1) >>
-                       (kFanoutShift * kTopLevel);
   uint32_t page;
-  if (!FindIn(kTopLevel, 0, top, static_cast<uint32_t>(wanted), &page)) return false;
+  if (!FindIn(top_level_, 0, TopEntries(), static_cast<uint32_t>(wanted), &page)) return false;
   const uint32_t over = page % alignment.value;
   if (over != 0) page += alignment.value - over;
   *found = {{page}, length};
@@ -266,12 +274,10 @@ bool PageIndex::LastFreeWith(Bits bits, PageId end, PageCount limit, PageRun* fo
 
 PageCount PageIndex::LongestFree() const {
   uint32_t longest = 0, free_before = 0;
-  const uint32_t top = (chunk_count_ + (1u << (kFanoutShift * kTopLevel)) - 1) >>
-                       (kFanoutShift * kTopLevel);
-  for (uint32_t i = 0; i < top; ++i) {
-    const Summary& summary = At(kTopLevel, i);
+  for (uint32_t i = 0; i < TopEntries(); ++i) {
+    const Summary& summary = At(top_level_, i);
     longest = std::max({longest, free_before + summary.start, summary.longest});
-    free_before = summary.start == PagesAt(kTopLevel) ? free_before + summary.start : summary.end;
+    free_before = summary.start == PagesAt(top_level_) ? free_before + summary.start : summary.end;
   }
   return {longest};
 }

@@ -3,7 +3,8 @@
 // Three bits for each page (free, usable, dirty) in chunks of 512 pages, and above them a tree of
 // summaries with a fan-out of 16: each says, of the pages that it covers, how long the free run at
 // its start is, at its end, and the longest anywhere. Finding the lowest run that fits walks down
-// one path: O(16 · levels), whatever the size of the heap.
+// one path: O(16 · levels), whatever the size of the heap. Levels come into use as the heap grows:
+// up to 64 MiB there are only the chunks.
 #ifndef PRAIRIE_ALLOCATOR_PAGE_HEAP_PAGE_INDEX_H_
 #define PRAIRIE_ALLOCATOR_PAGE_HEAP_PAGE_INDEX_H_
 
@@ -89,6 +90,11 @@ class PageIndex {
 
   static Summary Summarize(const uint64_t (&words)[kChunkWords]);
   Summary Merge(int child_level, uint32_t first_child) const;
+  // Entries of the top level in use.
+  uint32_t TopEntries() const {
+    return (chunk_count_ + (1u << (kFanoutShift * top_level_)) - 1) >> (kFanoutShift * top_level_);
+  }
+  void RaiseTopLevel();
   void UpdateSummaries(PageRun run);
   bool FindIn(int level, uint32_t begin, uint32_t end, uint32_t length, uint32_t* page) const;
   static uint32_t FindInChunk(const uint64_t (&words)[kChunkWords], uint32_t length);
@@ -102,6 +108,7 @@ class PageIndex {
   FlatRegion summaries_;
   Summary* level_[kTopLevel + 1] = {};
   uint32_t chunk_count_ = 0;  // chunks whose pages exist
+  int top_level_ = 0;         // the lowest level of at most kFanout entries, or kTopLevel
 };
 
 }  // namespace prairie

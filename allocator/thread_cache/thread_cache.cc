@@ -14,7 +14,7 @@ uint32_t FirstCapacity(const SizeClassInfo& info) {
 
 }  // namespace
 
-bool ThreadCache::Refill(SizeClass c, TransferCache& transfer) {
+bool ThreadCache::Refill(SizeClass c, TransferCache& transfer, ListFault* fault) {
   const SizeClassInfo& info = kSizeClasses[c];
   ObjectList list = spares_[c];
   if (list.count > 0) {
@@ -22,7 +22,7 @@ bool ThreadCache::Refill(SizeClass c, TransferCache& transfer) {
   } else {
     const uint32_t wanted = capacity_[c] == 0 ? FirstCapacity(info)
                                               : std::min(capacity_[c] * 2, info.max_list);
-    list = transfer.Take(wanted);
+    list = transfer.Take(wanted, fault);
     if (list.count == 0) return false;
     capacity_[c] = std::max(wanted, list.count);
   }

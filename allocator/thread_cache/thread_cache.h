@@ -17,7 +17,7 @@ namespace prairie {
 //
 // Invariants:
 //   room[c] == capacity[c] - (objects on heads[c])
-//   every object on heads[c] and spares[c] carries its mark
+//   every object on heads[c] and spares[c] is a FreeObject that satisfies its invariant
 // The shared empty cache has room for nothing and holds nothing, so the fast path needs no check
 // for a thread without a cache: it fails as for an empty or a full list. It is never written.
 // Thread safety: belongs to its thread, but for the statistics, which others may read inexactly.
@@ -26,8 +26,8 @@ class ThreadCache {
   constexpr ThreadCache() = default;
 
   // The list of class `c` is empty: puts the spare, or a list from the transfer cache, there.
-  // False if there is no memory.
-  bool Refill(SizeClass c, TransferCache& transfer);
+  // False if there is no memory, or with a fault: see CentralList::Fetch.
+  bool Refill(SizeClass c, TransferCache& transfer, ListFault* fault);
 
   // The list of class `c` is full: makes room for at least one object. Returns the first fault
   // found in what had to move on.
@@ -40,8 +40,6 @@ class ThreadCache {
   uint32_t cached_count(SizeClass c) const {
     return (capacity_[c] - room[c]) + spares_[c].count;
   }
-  // Whether the list of class `c`, which ends here, is shorter than it should be.
-  bool EndsEarly(SizeClass c) const { return heads[c] == nullptr && room[c] != capacity_[c]; }
   // Forgets the (smashed) list of class `c`.
   void DropList(SizeClass c) {
     heads[c] = nullptr;
