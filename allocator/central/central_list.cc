@@ -1,5 +1,7 @@
 #include "allocator/central/central_list.h"
 
+#include "allocator/os/linux_memory.h"
+
 namespace prairie {
 
 Span* CentralList::NewSpan() {
@@ -73,6 +75,14 @@ bool CentralList::IsObject(const void* pointer) const {
 }
 
 ListFault CentralList::Return(ObjectList list) {
+  bool freed_span = false;
+  const ListFault fault = ReturnLocked(list, &freed_span);
+  // Without the lock: it may take a system call.
+  if (freed_span) context_->page_heap->ReleaseIdle(MonotonicMilliseconds());
+  return fault;
+}
+
+ListFault CentralList::ReturnLocked(ObjectList list, bool* freed_span) {
   ListFault fault;
   const auto note = [&](ListFault::Kind kind, void* object) {
     if (fault.kind == ListFault::kNone) fault = {kind, size_class_, object};
@@ -103,6 +113,7 @@ ListFault CentralList::Return(ObjectList list) {
       with_room_.Remove(span);
       context_->page_map->SetClass({span->first_page, span->pages}, 0);
       context_->page_heap->Free(span);
+      *freed_span = true;
     }
     object = next;
   }

@@ -55,6 +55,7 @@ class CentralList {
 
  private:
   Span* NewSpan();
+  ListFault ReturnLocked(ObjectList list, bool* freed_span);
   bool IsObject(const void* pointer) const;
 
   SpinLock lock_{LockRank::kCentralList};

@@ -59,6 +59,20 @@ PRAIRIE_ALWAYS_INLINE bool PushObject(FreeObject* object, size_t c) {
   return true;
 }
 
+// The size class of `pointer` if it starts a small object that is not free, else 0: what free
+// checks, for those who only ask.
+PRAIRIE_ALWAYS_INLINE SizeClass LiveSmallClass(const void* pointer) {
+  const uintptr_t base = fast.arena_base;
+  const size_t offset = reinterpret_cast<uintptr_t>(pointer) - base;
+  if (PRAIRIE_UNLIKELY(offset >= fast.extent.load(std::memory_order_relaxed))) return 0;
+  const SizeClass* const class_map =
+      reinterpret_cast<const SizeClass*>(base - ArenaLayout::kClassMapDistance);
+  const SizeClass c = class_map[offset >> kPageShift];
+  if (PRAIRIE_UNLIKELY(!IsSlotStart(offset, c))) return 0;
+  if (c == 0) __builtin_unreachable();  // IsSlotStart is false for 0; spares callers the test.
+  return PRAIRIE_UNLIKELY(static_cast<const FreeObject*>(pointer)->IsFree(fast.mark_key)) ? 0 : c;
+}
+
 // malloc. `Slow` is what the entry point does when this thread's list has nothing to give; errno and
 // exceptions are its business.
 template <void* (*Slow)(size_t) = AllocateSlow>
@@ -72,18 +86,9 @@ PRAIRIE_ALWAYS_INLINE void* Allocate(size_t size) {
 
 // free. Keeps errno.
 PRAIRIE_ALWAYS_INLINE void Free(void* pointer, Call call) {
-  const uintptr_t base = fast.arena_base;
-  const size_t offset = reinterpret_cast<uintptr_t>(pointer) - base;
-  if (PRAIRIE_LIKELY(offset < fast.extent.load(std::memory_order_relaxed))) {
-    const SizeClass* const class_map =
-        reinterpret_cast<const SizeClass*>(base - ArenaLayout::kClassMapDistance);
-    const SizeClass c = class_map[offset >> kPageShift];
-    if (PRAIRIE_LIKELY(IsSlotStart(offset, c))) {  // False for class 0: not a small object.
-      FreeObject* const object = static_cast<FreeObject*>(pointer);
-      if (PRAIRIE_LIKELY(!object->IsFree(fast.mark_key)) && PRAIRIE_LIKELY(PushObject(object, c))) {
-        return;
-      }
-    }
+  const SizeClass c = LiveSmallClass(pointer);
+  if (PRAIRIE_LIKELY(c != 0) && PRAIRIE_LIKELY(PushObject(static_cast<FreeObject*>(pointer), c))) {
+    return;
   }
   FreeSlow(pointer, call);
 }

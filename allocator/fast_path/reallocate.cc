@@ -37,34 +37,44 @@ void* ResizeLarge(Span* span, PageCount pages) {
   return moved == nullptr ? nullptr : reinterpret_cast<void*>(heap.AddressOf(moved));
 }
 
-void* ReallocateFound(void* pointer, const Lookup& found, size_t size) {
-  const bool large = found.span->kind == SpanKind::kLarge;
-  if (large && size > kMaxSmallSize) {
-    if (size > heap.arena().window()) return nullptr;
-    if (void* const resized = ResizeLarge(found.span, PagesFor(size))) return resized;
-  } else if (!large && size <= found.size && size >= found.size / 2) {
-    return pointer;
-  }
+// Moves an object of `old_size` bytes by copying. Null if there is no memory: it is then as before.
+void* Copy(void* pointer, size_t old_size, size_t size) {
   void* const copy = Allocate(size);
   if (copy == nullptr) {
     // A smaller object need not move; the rest of it is merely unused.
-    return size <= found.size ? pointer : nullptr;
+    return size <= old_size ? pointer : nullptr;
   }
-  memcpy(copy, pointer, size < found.size ? size : found.size);
+  memcpy(copy, pointer, size < old_size ? size : old_size);
   Free(pointer, Call::kRealloc);
   return copy;
+}
+
+void* ReallocateSmall(void* pointer, size_t old_size, size_t size) {
+  if (size <= old_size && size >= old_size / 2) return pointer;
+  return Copy(pointer, old_size, size);
+}
+
+void* ReallocateLarge(void* pointer, Span* span, size_t size) {
+  if (size > kMaxSmallSize) {
+    if (size > heap.arena().window()) return nullptr;
+    if (void* const resized = ResizeLarge(span, PagesFor(size))) return resized;
+  }
+  return Copy(pointer, span->pages.bytes(), size);
 }
 
 }  // namespace
 
 void* Reallocate(void* pointer, size_t size) {
+  if (const SizeClass c = LiveSmallClass(pointer); PRAIRIE_LIKELY(c != 0)) {
+    return ReallocateSmall(pointer, kSizeClasses[c].size, size);
+  }
   const int saved_errno = errno;
   const Lookup found = heap.Find(pointer);
   void* result = nullptr;
-  if (PRAIRIE_UNLIKELY(found.kind != Lookup::kObject)) {
-    heap.ReportMisuse(Call::kRealloc, pointer);
+  if (found.kind == Lookup::kObject && found.span->kind == SpanKind::kLarge) {
+    result = ReallocateLarge(pointer, found.span, size);
   } else {
-    result = ReallocateFound(pointer, found, size);
+    heap.ReportMisuse(Call::kRealloc, pointer);
   }
   errno = saved_errno;
   return result;

@@ -92,6 +92,9 @@ PRAIRIE_NOINLINE void FreeSlow(void* pointer, Call call) {
 }
 
 size_t UsableSize(const void* pointer) {
+  if (const SizeClass c = LiveSmallClass(pointer); PRAIRIE_LIKELY(c != 0)) {
+    return kSizeClasses[c].size;
+  }
   const Lookup found = heap.Find(pointer);
   return found.kind == Lookup::kObject ? found.size : 0;
 }
