@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include <array>
+#include <numeric>
 
 #include "allocator/base/compiler.h"
 #include "allocator/base/config.h"
@@ -39,9 +40,9 @@ struct SizeClassInfo {
 
 namespace size_class_internal {
 
-constexpr uint32_t OddPart(uint32_t value) {
-  while (value % 2 == 0) value /= 2;
-  return value;
+// The fewest pages that hold a whole number of objects.
+constexpr uint32_t WholePages(uint32_t size) {
+  return size / std::gcd(size, static_cast<uint32_t>(kPageSize));
 }
 
 // Long enough for a span to hold many objects (its cost is shared among them), short enough that
@@ -57,8 +58,7 @@ constexpr SizeClassInfo Describe(uint32_t size) {
     info.span_pages = PagesFor(size * kWantedObjects);
     info.span_alignment = {1};
   } else {
-    // odd * 2^k bytes: a run of `odd` pages holds a whole number of them.
-    const uint32_t unit = OddPart(size);
+    const uint32_t unit = WholePages(size);
     const uint32_t least = size <= 8 * 1024 ? 8 : 4;
     uint32_t pages = unit;
     while (pages * kPageSize < size * least ||
