@@ -88,36 +88,59 @@ ListFault CentralList::ReturnLocked(ObjectList list, bool* freed_span) {
     if (fault.kind == ListFault::kNone) fault = {kind, size_class_, object};
   };
   SpinLockHolder holder(lock_);
+  const uintptr_t base = context_->arena_base;
+  // Neighbours on a list are often neighbours in memory: what belongs to one span is put together.
+  Span* span = nullptr;
+  size_t span_begin = 0, span_bytes = 0;
+  uint32_t returned = 0;
+  size_t lowest = 0;
+  const auto finish_span = [&] {
+    if (returned == 0) return;
+    allocated_ -= returned;
+    *freed_span |= TakeBack(span, returned, lowest);
+    returned = 0;
+  };
   FreeObject* object = list.head;
   for (uint32_t i = 0; i < list.count; ++i) {
-    if (!IsObject(object) || !object->IsFree(context_->mark_key)) {
+    // A link is followed only from an object that vouches for it, so this one is readable.
+    if (PRAIRIE_UNLIKELY(!object->IsFree(context_->mark_key))) {
       note(ListFault::kSmashed, object);
       break;
     }
     FreeObject* const next = object->next;
-    const uintptr_t offset = reinterpret_cast<uintptr_t>(object) - context_->arena_base;
-    if (!context_->allocated->Clear(offset)) {
+    const size_t offset = reinterpret_cast<uintptr_t>(object) - base;
+    if (PRAIRIE_UNLIKELY(!context_->allocated->Clear(offset))) {
       note(ListFault::kDoubleFree, object);
-      object = next;
-      continue;
-    }
-    Span* const span =
-        context_->page_map->span_of({static_cast<uint32_t>(offset >> kPageShift)});
-    if (!span->HasRoom()) with_room_.PushFront(span);
-    const size_t first = span->first_page.offset() + span->first_slot;
-    const uint32_t slot = static_cast<uint32_t>(SlotOf(offset - first, size_class_));
-    if (slot < span->first_hole) span->first_hole = slot;
-    --span->allocated;
-    --allocated_;
-    if (span->allocated == 0) {
-      with_room_.Remove(span);
-      context_->page_map->SetClass({span->first_page, span->pages}, 0);
-      context_->page_heap->Free(span);
-      *freed_span = true;
+    } else {
+      if (offset - span_begin >= span_bytes) {
+        finish_span();
+        span = context_->page_map->span_of({static_cast<uint32_t>(offset >> kPageShift)});
+        span_begin = span->first_page.offset();
+        span_bytes = span->pages.bytes();
+        lowest = offset;
+      }
+      if (offset < lowest) lowest = offset;
+      ++returned;
     }
     object = next;
   }
+  finish_span();
   return fault;
+}
+
+bool CentralList::TakeBack(Span* span, uint32_t count, size_t lowest) {
+  if (!span->HasRoom()) with_room_.PushFront(span);
+  span->allocated -= count;
+  if (span->allocated == 0) {
+    with_room_.Remove(span);
+    context_->page_map->SetClass({span->first_page, span->pages}, 0);
+    context_->page_heap->Free(span);
+    return true;
+  }
+  const size_t first = span->first_page.offset() + span->first_slot;
+  const uint32_t slot = static_cast<uint32_t>(SlotOf(lowest - first, size_class_));
+  if (slot < span->first_hole) span->first_hole = slot;
+  return false;
 }
 
 size_t CentralList::allocated_count() {

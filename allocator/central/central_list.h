@@ -56,6 +56,9 @@ class CentralList {
  private:
   Span* NewSpan();
   ListFault ReturnLocked(ObjectList list, bool* freed_span);
+  // `count` objects of `span` are back, the lowest at offset `lowest`. Returns whether that was the
+  // last of them, in which case the span is gone. Requires the lock.
+  bool TakeBack(Span* span, uint32_t count, size_t lowest);
   bool IsObject(const void* pointer) const;
 
   SpinLock lock_{LockRank::kCentralList};

@@ -33,7 +33,7 @@ class TransferCache {
   SpinLock& lock() { return lock_; }
 
  private:
-  static constexpr uint32_t kSlots = 16;
+  static constexpr uint32_t kSlots = 32;
 
   SpinLock lock_{LockRank::kTransferCache};
   uint32_t used_ = 0;
