@@ -26,6 +26,8 @@ void Futex(std::atomic<uint32_t>& word, int operation, uint32_t value) {
 
 }  // namespace
 
+constinit std::atomic<pthread_t> SpinLock::all_held_by_{0};
+
 void SpinLock::LockSlow() {
   for (int i = 0; i < kSpins; ++i) {
     uint32_t expected = kFree;

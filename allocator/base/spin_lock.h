@@ -5,6 +5,7 @@
 #ifndef PRAIRIE_ALLOCATOR_BASE_SPIN_LOCK_H_
 #define PRAIRIE_ALLOCATOR_BASE_SPIN_LOCK_H_
 
+#include <pthread.h>
 #include <stdint.h>
 
 #include <atomic>
@@ -33,6 +34,7 @@ class SpinLock {
   SpinLock& operator=(const SpinLock&) = delete;
 
   void Lock() {
+    if (PRAIRIE_UNLIKELY(AllHeldByThisThread())) return;
     NoteAcquire();
     uint32_t expected = kFree;
     if (PRAIRIE_UNLIKELY(!state_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire,
@@ -42,6 +44,7 @@ class SpinLock {
   }
 
   bool TryLock() {
+    if (PRAIRIE_UNLIKELY(AllHeldByThisThread())) return true;
     uint32_t expected = kFree;
     if (!state_.compare_exchange_strong(expected, kHeld, std::memory_order_acquire,
                                         std::memory_order_relaxed)) {
@@ -52,9 +55,15 @@ class SpinLock {
   }
 
   void Unlock() {
+    if (PRAIRIE_UNLIKELY(AllHeldByThisThread())) return;
     NoteRelease();
     if (PRAIRIE_UNLIKELY(state_.exchange(kFree, std::memory_order_release) == kContended)) Wake();
   }
+
+  // Fork: says that this thread has taken every lock there is. Until AllReleased it passes through
+  // all of them, for handlers of others, which run between ours and may allocate.
+  static void AllHeld() { all_held_by_.store(pthread_self(), std::memory_order_relaxed); }
+  static void AllReleased() { all_held_by_.store(0, std::memory_order_relaxed); }
 
   // In the child of a fork: whoever held the lock in the parent does not exist here.
   void ResetAfterFork() {
@@ -65,6 +74,12 @@ class SpinLock {
  private:
   static constexpr uint32_t kFree = 0, kHeld = 1, kContended = 2;
 
+  // Written only by a thread that holds every lock, so another thread never reads its own name.
+  static bool AllHeldByThisThread() {
+    const pthread_t holder = all_held_by_.load(std::memory_order_relaxed);
+    return PRAIRIE_UNLIKELY(holder != 0) && holder == pthread_self();
+  }
+
   void LockSlow();
   void Wake();
 #ifdef PRAIRIE_DEBUG_LOCKS
@@ -74,6 +89,8 @@ class SpinLock {
   void NoteAcquire() {}
   void NoteRelease() {}
 #endif
+
+  static std::atomic<pthread_t> all_held_by_;
 
   std::atomic<uint32_t> state_{kFree};
   LockRank rank_;

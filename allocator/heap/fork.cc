@@ -1,6 +1,7 @@
 // Fork: the child of a threaded parent has one thread and a copy of every lock. All locks are
 // taken before, in rank order, so that what they guard is whole in the copy; the child then frees
-// them and may allocate at once.
+// them and may allocate at once. Handlers of others may run while the locks are held, if they were
+// registered before ours; they run in the thread that holds them, and may allocate too.
 #include <pthread.h>
 
 #include "allocator/heap/heap.h"
@@ -14,9 +15,11 @@ void Heap::LockAll() {
   for (TransferCache& transfer : transfers_) transfer.central().lock().Lock();
   page_heap_.lock().Lock();
   metadata_.lock().Lock();
+  SpinLock::AllHeld();
 }
 
 void Heap::UnlockAll() {
+  SpinLock::AllReleased();
   metadata_.lock().Unlock();
   page_heap_.lock().Unlock();
   for (TransferCache& transfer : transfers_) transfer.central().lock().Unlock();
@@ -26,6 +29,7 @@ void Heap::UnlockAll() {
 }
 
 void Heap::ResetLocksInChild() {
+  SpinLock::AllReleased();
   threads_.KeepOnly(OwnCache());
   metadata_.lock().ResetAfterFork();
   page_heap_.lock().ResetAfterFork();
@@ -39,9 +43,8 @@ void Heap::ResetLocksInChild() {
 
 namespace {
 
-// Registered when the library is loaded: handlers run before fork in the reverse order of their
-// registration, so the program's own, which may allocate, run while the locks are still free. If
-// it fails (no memory) a fork from a threaded program may find a lock held; nothing else is lost.
+// Registered when the library is loaded. If it fails (no memory) a child of a threaded program may find
+// a lock held; nothing else is lost.
 __attribute__((constructor)) void RegisterForkHandlers() {
   pthread_atfork([] { heap.LockAll(); }, [] { heap.UnlockAll(); },
                  [] { heap.ResetLocksInChild(); });

@@ -204,6 +204,7 @@ void PageHeap::MarkForeignWithin(PageRun run) {
   if (result == MapResult::kOk) {
     index_.Set(Bits::kUsable, run);
     committed_ = committed_ + run.length;
+    peak_committed_ = std::max(peak_committed_, committed_);
     return;
   }
   if (run.length > os_unit_) {
@@ -308,6 +309,7 @@ Span* PageHeap::Move(Span* span, PageCount pages) {
       large_ = large_ - target->pages;
       --large_count_;
       foreign_ = foreign_ + target->pages;  // Never to be touched again.
+      target->kind = SpanKind::kUnused;
       return nullptr;
     }
     Free(target);

@@ -56,7 +56,7 @@ PageCount PageHeap::ReleaseFree(PageCount most) {
 
 void PageHeap::ReleaseIdle(uint64_t now) {
   SpinLockHolder holder(lock_);
-  if (now - epoch_start_ < kEpochMilliseconds) return;
+  if (now < epoch_start_ + kEpochMilliseconds) return;
   if (least_free_dirty_ > kKeep) {
     ReleaseFreeLocked({(least_free_dirty_ - kKeep).value / 2 + 1});
   }
