@@ -11,6 +11,10 @@
 #define PRAIRIE_COLD __attribute__((noinline, cold))
 #define PRAIRIE_EXPORT __attribute__((visibility("default")))
 
+// For declarations of variables: the compiler then knows that they are in this library, and reaches
+// them without the global offset table. (-fvisibility=hidden speaks of definitions only.)
+#define PRAIRIE_HIDDEN __attribute__((visibility("hidden")))
+
 // Thread-local in the static TLS block: one load relative to the thread pointer, no call to
 // __tls_get_addr (which may allocate). A library loaded by dlopen may use only what glibc keeps in
 // surplus (a few hundred bytes for all libraries), so Prairie has one pointer of this kind.

@@ -60,11 +60,30 @@ ObjectList CentralList::Fetch(uint32_t most, ListFault* fault) {
     --holes;
   }
   span->first_hole = slot;
-  while (list.count < most && span->carved < span->slots) take(span->carved++, false);
+  if (list.count < most && span->carved < span->slots) {
+    do {
+      take(span->carved++, false);
+    } while (list.count < most && span->carved < span->slots);
+    MarkFirstUncarved(span);
+  }
   if (last != nullptr) last->Link(nullptr, context_->mark_key);
   allocated_ += list.count;
   if (!span->HasRoom()) with_room_.Remove(span);
   return list;
+}
+
+// The end of an object is the likeliest address that is a slot start and yet no object. Behind the
+// last carved slot nothing would show that; a mark does, where it does not touch a page for itself.
+void CentralList::MarkFirstUncarved(Span* span) {
+  constexpr size_t kSmallestOsPage = 4096;
+  const size_t begin = span->first_page.offset();
+  const size_t offset =
+      begin + span->first_slot + size_t{span->carved} * kSizeClasses[size_class_].size;
+  if (offset % kSmallestOsPage == 0 ||
+      offset + sizeof(FreeObject) > begin + span->pages.bytes()) {
+    return;
+  }
+  reinterpret_cast<FreeObject*>(context_->arena_base + offset)->Link(nullptr, context_->mark_key);
 }
 
 bool CentralList::IsObject(const void* pointer) const {

@@ -55,6 +55,7 @@ class CentralList {
 
  private:
   Span* NewSpan();
+  void MarkFirstUncarved(Span* span);
   ListFault ReturnLocked(ObjectList list, bool* freed_span);
   // `count` objects of `span` are back, the lowest at offset `lowest`. Returns whether that was the
   // last of them, in which case the span is gone. Requires the lock.

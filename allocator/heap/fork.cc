@@ -43,8 +43,8 @@ void Heap::ResetLocksInChild() {
 
 namespace {
 
-// Registered when the library is loaded. If it fails (no memory) a child of a threaded program may find
-// a lock held; nothing else is lost.
+// When the library is loaded. If it fails (no memory) a child of a threaded program may find a lock
+// held; nothing else is lost.
 __attribute__((constructor)) void RegisterForkHandlers() {
   pthread_atfork([] { heap.LockAll(); }, [] { heap.UnlockAll(); },
                  [] { heap.ResetLocksInChild(); });

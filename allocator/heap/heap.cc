@@ -27,6 +27,13 @@ constinit Heap heap;
 constinit FastPathState fast;
 PRAIRIE_THREAD_LOCAL ThreadCache* thread_cache = &no_cache;
 
+namespace {
+
+// A program that never allocates still learns what is wrong with its options, and gets its stats.
+__attribute__((constructor)) void InitializeAtLoad() { heap.EnsureInitialized(); }
+
+}  // namespace
+
 bool Heap::Initialize() {
   SpinLockHolder holder(init_lock_);
   if (initialized_.load(std::memory_order_relaxed)) return true;

@@ -146,9 +146,9 @@ struct alignas(kCacheLineSize) FastPathState {
   uintptr_t mark_key = 0;
 };
 
-extern Heap heap;
-extern FastPathState fast;
-extern PRAIRIE_THREAD_LOCAL ThreadCache* thread_cache;
+extern PRAIRIE_HIDDEN Heap heap;
+extern PRAIRIE_HIDDEN FastPathState fast;
+extern PRAIRIE_HIDDEN PRAIRIE_THREAD_LOCAL ThreadCache* thread_cache;
 
 }  // namespace prairie
 

@@ -1,13 +1,8 @@
 // Reports of what the program did wrong: one line each, without allocation or locks.
-#include <stdlib.h>
+#include <sys/auxv.h>
 
 #include "allocator/base/report.h"
 #include "allocator/heap/heap.h"
-
-extern "C" {
-// glibc: the end of the main thread's stack.
-extern void* __libc_stack_end __attribute__((weak));
-}
 
 namespace prairie {
 namespace {
@@ -22,15 +17,15 @@ const char* NameOf(Call call) {
   return "";
 }
 
-// Whether `address` is on the stack of this thread. The end of a thread's stack is where glibc
-// keeps its descriptor; asking pthread_getattr_np would allocate.
+// Whether `address` is on the stack of this thread. At the end of the main thread's lie arguments,
+// environment and the name of the program; at that of another glibc keeps the thread's descriptor.
+// Asking pthread_getattr_np would allocate.
 bool IsOnThisStack(uintptr_t address) {
   const uintptr_t here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
   if (address < here) return false;
   constexpr uintptr_t kLargestStack = kGiB;
   const uintptr_t ends[] = {
-      &__libc_stack_end != nullptr ? reinterpret_cast<uintptr_t>(__libc_stack_end) : 0,
-      static_cast<uintptr_t>(pthread_self())};
+      static_cast<uintptr_t>(getauxval(AT_EXECFN)), static_cast<uintptr_t>(pthread_self())};
   for (const uintptr_t end : ends) {
     if (address < end && end - here < kLargestStack) return true;
   }
@@ -57,6 +52,9 @@ void Finish(Report& report, bool abort_after) {
 }  // namespace
 
 void Heap::ReportMisuse(Call call, const void* pointer) {
+  // A free may come before the first malloc, and the options say what to do. If that fails there is
+  // no arena, and they are the defaults.
+  EnsureInitialized();
   const Lookup found = Find(pointer);
   const uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
   Report report;
@@ -65,8 +63,10 @@ void Heap::ReportMisuse(Call call, const void* pointer) {
         .Hex(address).Text("): ");
   };
   const auto arena = [&]() -> Report& {
+    // To the frontier; before anything was allocated, what is reserved for it.
+    const size_t extent = fast.extent.load(std::memory_order_relaxed);
     return report.Text(" (arena ").Hex(arena_.base()).Text(" to ")
-        .Hex(arena_.base() + fast.extent.load(std::memory_order_relaxed)).Text(")");
+        .Hex(arena_.base() + (extent != 0 ? extent : arena_.reservation())).Text(")");
   };
   switch (found.kind) {
     case Lookup::kNull:
