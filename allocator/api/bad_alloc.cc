@@ -17,9 +17,8 @@ void _ZSt17__throw_bad_allocv() __attribute__((weak));
 }
 
 namespace prairie {
-namespace {
 
-void* FindInRuntime(const char* symbol) {
+void* FindInCxxRuntime(const char* symbol) {
   // NOLOAD: only if somebody has loaded it already. The handle is not closed, so that what is
   // found stays.
   for (const char* library : {"libstdc++.so.6", "libc++.so.1"}) {
@@ -30,19 +29,17 @@ void* FindInRuntime(const char* symbol) {
   return nullptr;
 }
 
-}  // namespace
-
 NewHandler CurrentNewHandler() {
   if (&_ZSt15get_new_handlerv != nullptr) return _ZSt15get_new_handlerv();
-  void* const found = FindInRuntime("_ZSt15get_new_handlerv");
+  void* const found = FindInCxxRuntime("_ZSt15get_new_handlerv");
   return found == nullptr ? nullptr : reinterpret_cast<NewHandler (*)()>(found)();
 }
 
 void ThrowBadAlloc() {
   if (&_ZSt17__throw_bad_allocv != nullptr) _ZSt17__throw_bad_allocv();
-  void* found = FindInRuntime("_ZSt17__throw_bad_allocv");
+  void* found = FindInCxxRuntime("_ZSt17__throw_bad_allocv");
   // libc++'s name for it.
-  if (found == nullptr) found = FindInRuntime("_ZNSt3__117__throw_bad_allocEv");
+  if (found == nullptr) found = FindInCxxRuntime("_ZNSt3__117__throw_bad_allocEv");
   if (found != nullptr) reinterpret_cast<void (*)()>(found)();
   Report().Text("prairie: operator new: out of memory, and no C++ runtime to throw std::bad_alloc")
       .EmitAndAbort();

@@ -47,7 +47,7 @@ PRAIRIE_EXPORT int prairie_owns(const void* pointer) {
          prairie::fast.extent.load(std::memory_order_acquire);
 }
 
-PRAIRIE_EXPORT size_t prairie_trim(void) { return prairie::heap.Trim(true); }
+PRAIRIE_EXPORT size_t prairie_trim(void) { return prairie::heap.Trim(prairie::Release::kMemory); }
 
 PRAIRIE_EXPORT int prairie_get_stats(struct prairie_stats* stats, size_t size) {
   if (stats == nullptr) return EINVAL;

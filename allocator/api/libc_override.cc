@@ -59,7 +59,7 @@ PRAIRIE_EXPORT size_t nallocx(size_t size, int flags) {
 }
 PRAIRIE_EXPORT void sdallocx(void* pointer, size_t, int) { prairie::Free(pointer, Call::kFree); }
 
-PRAIRIE_EXPORT int malloc_trim(size_t) { return prairie::heap.Trim(true) != 0 ? 1 : 0; }
+PRAIRIE_EXPORT int malloc_trim(size_t) { return prairie::heap.Trim(prairie::Release::kMemory) != 0 ? 1 : 0; }
 
 PRAIRIE_EXPORT void malloc_stats(void) { prairie::heap.PrintStats(); }
 

@@ -5,10 +5,8 @@
 #include "allocator/api/allocation.h"
 #include "allocator/api/bad_alloc.h"
 
-// What a catch needs of the C++ runtime, weakly: libprairie.so does not pull it into C programs. A
-// process whose runtime came by dlopen has them as null; there a handler's exception passes through
-// instead of being caught.
-asm(".weak __gxx_personality_v0");
+// What a catch needs of the C++ runtime, weakly: libprairie.so does not pull it into C programs.
+extern "C" void __gxx_personality_v0() __attribute__((weak));
 asm(".weak __cxa_begin_catch");
 asm(".weak __cxa_end_catch");
 
@@ -16,26 +14,42 @@ namespace prairie {
 namespace {
 
 template <typename Try>
-void* NothrowLoop(Try attempt) {
+void* NothrowLoop(Try attempt, NewHandler handler) {
   try {
     for (;;) {
+      handler();
       void* const object = attempt();
       if (object != nullptr) return object;
-      const NewHandler handler = CurrentNewHandler();
+      handler = CurrentNewHandler();
       if (handler == nullptr) return nullptr;
-      handler();
     }
   } catch (...) {
     return nullptr;
   }
 }
 
-PRAIRIE_NOINLINE void* NothrowNewSlow(size_t size) {
-  return NothrowLoop([size] { return AllocateSlow(size); });
+// `symbol`, `arguments`: the same function in the C++ runtime, for a process in which the runtime came
+// by dlopen and nothing here can catch: it calls our throwing form, and catches.
+template <typename Try, typename... Arguments>
+void* NothrowNew(Try attempt, const char* symbol, Arguments... arguments) {
+  void* const object = attempt();
+  if (object != nullptr) return object;
+  const NewHandler handler = CurrentNewHandler();
+  if (handler == nullptr) return nullptr;
+  if (&__gxx_personality_v0 != nullptr) return NothrowLoop(attempt, handler);
+  void* const theirs = FindInCxxRuntime(symbol);
+  if (theirs == nullptr) return nullptr;
+  return reinterpret_cast<void* (*)(Arguments..., const std::nothrow_t&)>(theirs)(arguments...,
+                                                                                 std::nothrow_t());
 }
 
-void* NothrowNewAligned(size_t size, std::align_val_t alignment) {
-  return NothrowLoop([=] { return AllocateAligned(size, static_cast<size_t>(alignment)); });
+PRAIRIE_NOINLINE void* NothrowNewSlow(size_t size) {
+  return NothrowNew([size] { return AllocateSlow(size); }, "_ZnwmRKSt9nothrow_t", size);
+}
+
+PRAIRIE_NOINLINE void* NothrowNewAligned(size_t size, std::align_val_t alignment) {
+  return NothrowNew([=] { return AllocateAligned(size, static_cast<size_t>(alignment)); },
+                    "_ZnwmSt11align_val_tRKSt9nothrow_t", size, alignment);
 }
 
 }  // namespace

@@ -50,12 +50,12 @@ Report& Report::Bytes(uint64_t value) {
   return Text(kUnits[unit]);
 }
 
-void Report::Emit() {
+void Report::Emit(int descriptor) {
   const int saved_errno = errno;
   buffer_[length_] = '\n';
   size_t written = 0;
   while (written < length_ + 1) {
-    const ssize_t n = write(STDERR_FILENO, buffer_ + written, length_ + 1 - written);
+    const ssize_t n = write(descriptor, buffer_ + written, length_ + 1 - written);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) break;
     written += static_cast<size_t>(n);

@@ -21,9 +21,9 @@ class Report {
   // With a binary unit and one decimal where it helps: "512 B", "1.5 MiB".
   Report& Bytes(uint64_t value);
 
-  // Writes the line and a newline to stderr. errno is kept. A failed write is dropped: there is
+  // Writes the line and a newline to `descriptor` (stderr). errno is kept. A failed write is dropped: there is
   // nowhere left to say so.
-  void Emit();
+  void Emit(int descriptor = 2);
   // Writes the line, then raises SIGABRT. Must be called with no lock held: a handler for SIGABRT
   // may allocate.
   [[noreturn]] void EmitAndAbort();

@@ -96,7 +96,7 @@ bool Heap::Refill(SizeClass c) {
   ThreadCache* const cache = CacheForThisThread();
   if (cache == nullptr) return false;
   if (PRAIRIE_LIKELY(TryRefill(*cache, c))) return true;
-  Trim(true);
+  Trim(Release::kCharge);
   return TryRefill(*cache, c);
 }
 
@@ -118,7 +118,7 @@ FreeObject* Heap::AllocateUncached(SizeClass c) {
     ReportFault(fault);
     if (list.count != 0 || (fault.kind == ListFault::kNone && trimmed)) return list.head;
     if (fault.kind == ListFault::kNone) {
-      Trim(false);
+      Trim(Release::kCharge);
       trimmed = true;
     }
   }
@@ -147,7 +147,7 @@ Span* Heap::AllocateLarge(size_t size, size_t alignment) {
   const PageCount aligned = alignment <= kPageSize ? PageCount{1} : PagesFor(alignment);
   Span* span = page_heap_.Allocate(pages, aligned, SpanKind::kLarge);
   if (PRAIRIE_LIKELY(span != nullptr)) return span;
-  Trim(true);
+  Trim(Release::kCharge);
   return page_heap_.Allocate(pages, aligned, SpanKind::kLarge);
 }
 
@@ -218,17 +218,17 @@ Lookup Heap::FindContaining(const void* pointer) {
   return found;
 }
 
-size_t Heap::Trim(bool this_thread) {
+size_t Heap::Trim(Release what) {
   if (!EnsureInitialized()) return 0;
   ListFault fault;
-  if (ThreadCache* const own = OwnCache(); this_thread && own != nullptr) {
+  if (ThreadCache* const own = OwnCache(); own != nullptr) {
     fault = own->Flush(transfers_);
   }
   for (int c = 1; c < kSizeClassCount; ++c) {
     const ListFault found = transfers_[c].Flush();
     if (fault.kind == ListFault::kNone) fault = found;
   }
-  const size_t released = page_heap_.ReleaseFree({UINT32_MAX}).bytes();
+  const size_t released = page_heap_.ReleaseFree({UINT32_MAX}, what).bytes();
   ReportFault(fault);
   return released;
 }

@@ -98,12 +98,13 @@ class Heap {
   // At the end of this thread: its cache goes home.
   void EndThread(ThreadCache* cache);
 
-  // Gives what caches hold to the page heap, and its free pages to the system. `this_thread`:
-  // this thread's cache too. Returns the bytes given to the system.
-  size_t Trim(bool this_thread);
+  // Gives what this thread's cache and the shared ones hold to the page heap, and its free pages to
+  // the system. Returns the bytes given to the system.
+  size_t Trim(Release what);
 
   HeapStats Stats();
-  void PrintStats();
+  // Writes a summary of a few lines.
+  void PrintStats(int descriptor = 2);
 
   // Fork: locks in rank order before; after, the child forgets whoever held them.
   void LockAll();

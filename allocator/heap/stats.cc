@@ -1,4 +1,5 @@
 // The figures of the heap, gathered on request: nothing is counted on the fast path.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "allocator/base/report.h"
@@ -30,30 +31,41 @@ HeapStats Heap::Stats() {
   return stats;
 }
 
-void Heap::PrintStats() {
+void Heap::PrintStats(int descriptor) {
   const HeapStats s = Stats();
   Report().Text("prairie: heap of process ").Decimal(static_cast<uint64_t>(getpid()))
       .Text(": arena at ").Hex(s.arena_base).Text(", ")
-      .Text(s.reserved ? "reserved " : "unreserved, window ").Bytes(s.reservation_bytes).Emit();
+      .Text(s.reserved ? "reserved " : "unreserved, window ").Bytes(s.reservation_bytes).Emit(descriptor);
   Report().Text("prairie:   in use      ").Bytes(s.allocated_bytes).Text(" in ")
       .Decimal(s.allocated_count).Text(" objects, of which large: ")
-      .Bytes(s.pages.large_bytes).Text(" in ").Decimal(s.pages.large_count).Emit();
+      .Bytes(s.pages.large_bytes).Text(" in ").Decimal(s.pages.large_count).Emit(descriptor);
   Report().Text("prairie:   cached      ").Bytes(s.cached_bytes).Text(" by ")
-      .Decimal(s.thread_count).Text(s.thread_count == 1 ? " thread" : " threads").Emit();
+      .Decimal(s.thread_count).Text(s.thread_count == 1 ? " thread" : " threads").Emit(descriptor);
   Report().Text("prairie:   free pages  ").Bytes(s.pages.free_bytes).Text(", of which ")
-      .Bytes(s.pages.free_dirty_bytes).Text(" not yet given back").Emit();
+      .Bytes(s.pages.free_dirty_bytes).Text(" not yet given back").Emit(descriptor);
   Report().Text("prairie:   committed   ").Bytes(s.pages.committed_bytes).Text(", at most ")
-      .Bytes(s.pages.peak_committed_bytes).Text("; metadata ").Bytes(s.metadata_bytes).Emit();
+      .Bytes(s.pages.peak_committed_bytes).Text("; metadata ").Bytes(s.metadata_bytes).Emit(descriptor);
   if (s.pages.foreign_bytes != 0) {
     Report().Text("prairie:   holes       ").Bytes(s.pages.foreign_bytes)
-        .Text(" of other mappings inside the arena").Emit();
+        .Text(" of other mappings inside the arena").Emit(descriptor);
   }
 }
 
 namespace {
 
+// Where the summary at exit goes. Many programs close stderr just before they end, to see whether
+// their last words were written; so a copy is kept, if a summary is wanted.
+int summary_descriptor = STDERR_FILENO;
+
+__attribute__((constructor)) void KeepStderr() {
+  if (!heap.EnsureInitialized() || !heap.options().stats_at_exit) return;
+  constexpr int kOutOfTheWay = 100;
+  const int copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, kOutOfTheWay);
+  if (copy >= 0) summary_descriptor = copy;  // Else stderr itself, for as long as it is open.
+}
+
 __attribute__((destructor)) void PrintStatsAtExit() {
-  if (heap.options().stats_at_exit) heap.PrintStats();
+  if (heap.options().stats_at_exit) heap.PrintStats(summary_descriptor);
 }
 
 }  // namespace

@@ -237,7 +237,7 @@ void PageHeap::GiveBack(PageRun run) {
   free_ = free_ + run.length;
   free_dirty_ = free_dirty_ + index_.Count(Bits::kDirty, run);
   if (!arena_->reserved() && free_dirty_ > kUnreservedSlack) {
-    ReleaseFreeLocked(free_dirty_ - kUnreservedSlack);
+    ReleaseFreeLocked(free_dirty_ - kUnreservedSlack, Release::kMemory);
   }
 }
 

@@ -15,6 +15,13 @@
 
 namespace prairie {
 
+// What is given back. Under RLIMIT_DATA and strict overcommit a page is charged as long as it is
+// writable, whatever it holds; taking that away costs two calls more and splits the mapping.
+enum class Release : uint8_t {
+  kMemory,  // contents, so that RSS falls; in the unreserved mode addresses too
+  kCharge,  // access as well: all that a limit may count
+};
+
 struct PageHeapStats {
   size_t small_bytes = 0;     // in spans of small objects
   size_t large_bytes = 0;     // in large objects
@@ -56,9 +63,8 @@ class PageHeap {
   // freed. Null, with nothing changed, if that cannot be done. REQUIRES: pages >= span->pages.
   Span* Move(Span* span, PageCount pages);
 
-  // Returns up to `most` dirty free pages to the system, highest first; in the unreserved mode
-  // their addresses too. Returns how many it got rid of.
-  PageCount ReleaseFree(PageCount most);
+  // Returns up to `most` free pages to the system, highest first. Returns how many it got rid of.
+  PageCount ReleaseFree(PageCount most, Release what = Release::kMemory);
 
   // If it is time, returns what has been free and unused since the last time. `now`: milliseconds.
   void ReleaseIdle(uint64_t now);
@@ -86,7 +92,7 @@ class PageHeap {
   // Takes a free, usable run out of the index; returns whether it reads as zero.
   bool Take(PageRun run);
   void GiveBack(PageRun run);
-  PageCount ReleaseFreeLocked(PageCount most);
+  PageCount ReleaseFreeLocked(PageCount most, Release what);
   void Retire(Span* span);
 
   SpinLock lock_{LockRank::kPageHeap};

@@ -18,12 +18,13 @@ constexpr PageCount kKeep = PagesFor(2 * kMiB);
 
 }  // namespace
 
-PageCount PageHeap::ReleaseFreeLocked(PageCount most) {
+PageCount PageHeap::ReleaseFreeLocked(PageCount most, Release what) {
   PageCount released;
   PageId end = frontier_;
   PageRun run;
-  // What is usable costs address space in the unreserved mode even when it is clean.
-  const Bits kind = arena_->reserved() ? Bits::kDirty : Bits::kUsable;
+  // In the unreserved mode what is usable costs address space even when it is clean.
+  const bool keep_access = arena_->reserved() && what == Release::kMemory;
+  const Bits kind = keep_access ? Bits::kDirty : Bits::kUsable;
   while (released < most && index_.LastFreeWith(kind, end, most - released, &run)) {
     end = run.begin;
     if (os_unit_.value > 1) {
@@ -34,7 +35,7 @@ PageCount PageHeap::ReleaseFreeLocked(PageCount most) {
       run = {{first}, {last - first}};
     }
     const PageCount dirty = index_.Count(Bits::kDirty, run);
-    if (arena_->reserved()) {
+    if (keep_access) {
       if (!arena_->Discard(run)) continue;
     } else {
       if (!arena_->Release(run)) continue;
@@ -49,16 +50,16 @@ PageCount PageHeap::ReleaseFreeLocked(PageCount most) {
   return released;
 }
 
-PageCount PageHeap::ReleaseFree(PageCount most) {
+PageCount PageHeap::ReleaseFree(PageCount most, Release what) {
   SpinLockHolder holder(lock_);
-  return ReleaseFreeLocked(most);
+  return ReleaseFreeLocked(most, what);
 }
 
 void PageHeap::ReleaseIdle(uint64_t now) {
   SpinLockHolder holder(lock_);
   if (now < epoch_start_ + kEpochMilliseconds) return;
   if (least_free_dirty_ > kKeep) {
-    ReleaseFreeLocked({(least_free_dirty_ - kKeep).value / 2 + 1});
+    ReleaseFreeLocked({(least_free_dirty_ - kKeep).value / 2 + 1}, Release::kMemory);
   }
   epoch_start_ = now;
   least_free_dirty_ = free_dirty_;

@@ -1,0 +1,177 @@
+"""The table of hostile situations: which program, in which surroundings, and how it must end."""
+
+import ctypes
+import dataclasses
+import os
+import resource
+
+MEGABYTE = 1 << 20
+ADDR_NO_RANDOMIZE = 0x0040000
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """`arguments` and `preload_too` may name {library} and {programs}. `preload_too` is preloaded
+    behind the library; `preload` False starts the program without any. `before_exec` runs in the
+    child. `stderr` is what its one line of stderr must begin with; None: stderr is empty."""
+
+    name: str
+    program: str
+    arguments: tuple = ()
+    preload: bool = True
+    preload_too: str = ""
+    limits: dict = dataclasses.field(default_factory=dict)
+    before_exec: object = None
+    environment: dict = dataclasses.field(default_factory=dict)
+    status: int = 0
+    stdout: str = ""
+    stderr: str | None = None
+    timeout: float = 40
+
+
+def simple(program, *arguments, **more):
+    name = " ".join((program,) + tuple(os.path.basename(argument) for argument in arguments))
+    return Case(name, program, arguments, **more)
+
+
+def no_randomization():
+    ctypes.CDLL(None).personality(ADDR_NO_RANDOMIZE)
+
+
+def close_standard_streams():
+    for descriptor in (0, 1, 2):
+        os.close(descriptor)
+
+
+THREADS = (
+    simple("key_destructors"),
+    simple("thread_local_destructors"),
+    simple("short_threads", "self"),
+    simple("short_threads", "main"),
+    simple("cross_thread_frees"),
+    simple("thousand_threads"),
+    simple("pending_cancel"),
+)
+
+PROCESSES = (
+    simple("early_and_late", stdout="atexit\nlast destructor\n"),
+    Case(
+        "early_and_late with a library around it",
+        "early_and_late",
+        preload_too="{programs}/liblate.so",
+        stdout="atexit\nlast destructor\nlate library\n",
+    ),
+    simple("fork_storm"),
+    simple("fork_handlers"),
+    Case(
+        "fork_handlers with a library that was initialized before",
+        "fork_handlers",
+        preload_too="{programs}/liblate.so",
+        stdout="late library\n",
+    ),
+    simple("spawn"),
+    simple("static_program", stdout="static\n"),
+)
+
+LIBRARIES = (
+    simple("dlopen_prairie", "{library}", preload=False),
+    simple("dlopen_loop", "{programs}/libtls_plugin.so"),
+    simple("c_host", "{programs}/libcpp_plugin.so", "throwing"),
+    simple("c_host", "{programs}/libcpp_plugin.so", "nothrow"),
+)
+
+SIGNALS = (
+    simple("crash_handler"),
+    simple("signal_storm"),
+) + tuple(
+    simple("abort_handler", mistake, status=42, stderr="prairie: ")
+    for mistake in (
+        "double",
+        "double_large",
+        "interior",
+        "interior_large",
+        "foreign",
+        "realloc",
+        "smashed",
+    )
+)
+
+SURROUNDINGS = (
+    simple("neighbours"),
+    simple("beyond_reservation"),
+    simple("occupied_segment"),
+    simple("locked_memory"),
+    simple("workload"),
+    Case(
+        "workload while the arena's address is taken",
+        "workload",
+        ("elsewhere",),
+        preload_too="{programs}/liboccupier.so",
+        stdout="intact\n",
+    ),
+    Case(
+        "workload with an unlimited stack",
+        "workload",
+        limits={resource.RLIMIT_STACK: resource.RLIM_INFINITY},
+    ),
+    Case("workload with a small stack", "workload", limits={resource.RLIMIT_STACK: 128 << 10}),
+    Case("workload without address randomization", "workload", before_exec=no_randomization),
+    Case("workload without standard streams", "workload", before_exec=close_standard_streams),
+    Case("workload without descriptors to open", "workload", limits={resource.RLIMIT_NOFILE: 8}),
+    Case(
+        "workload with glibc's own variables",
+        "workload",
+        environment={
+            "GLIBC_TUNABLES": "glibc.malloc.check=3",
+            "MALLOC_ARENA_MAX": "1",
+            "MALLOC_PERTURB_": "7",
+        },
+    ),
+)
+
+
+def limited(program, which, megabytes, *arguments):
+    name = {resource.RLIMIT_AS: "RLIMIT_AS", resource.RLIMIT_DATA: "RLIMIT_DATA"}[which]
+    size = megabytes * MEGABYTE
+    return Case(
+        " ".join((program,) + arguments) + f" under {name} of {megabytes} MiB",
+        program,
+        (str(size),) + arguments,
+        limits={which: size},
+    )
+
+
+def fills(which):
+    sizes = ((64, "24"), (64, "1000"), (64, "1000000"), (256, "64"), (256, "40000"))
+    return tuple(limited("memory_limit", which, megabytes, size) for megabytes, size in sizes)
+
+
+ADDRESS_LIMITS = fills(resource.RLIMIT_AS) + (
+    limited("threads_at_the_limit", resource.RLIMIT_AS, 64),
+    limited("threads_at_the_limit", resource.RLIMIT_AS, 300),
+    Case(
+        "workload under RLIMIT_AS of 400 MiB",
+        "workload",
+        limits={resource.RLIMIT_AS: 400 * MEGABYTE},
+    ),
+)
+
+DATA_LIMITS = fills(resource.RLIMIT_DATA) + (
+    limited("threads_at_the_limit", resource.RLIMIT_DATA, 64),
+    Case(
+        "workload under RLIMIT_DATA of 300 MiB",
+        "workload",
+        limits={resource.RLIMIT_DATA: 300 * MEGABYTE},
+    ),
+    simple("moving_limit"),
+)
+
+GROUPS = {
+    "threads": THREADS,
+    "processes": PROCESSES,
+    "libraries": LIBRARIES,
+    "signals": SIGNALS,
+    "surroundings": SURROUNDINGS,
+    "address_limits": ADDRESS_LIMITS,
+    "data_limits": DATA_LIMITS,
+}

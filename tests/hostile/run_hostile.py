@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Runs programs that are unkind to their malloc under libprairie.so, each in its surroundings."""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2]))
+
+from tests.hostile.cases import GROUPS  # noqa: E402
+from tests.surface import preloaded  # noqa: E402
+
+SKIPPED = 77  # A program's status when its surroundings cannot be had; its stdout says why.
+
+
+def complaint(case, outcome):
+    """None when `outcome` is what `case` expects, else what is wrong."""
+    if outcome.status != case.status:
+        return f"not status {case.status}: {outcome.describe()}"
+    if outcome.stdout != case.stdout:
+        return f"stdout is not {case.stdout!r}: {outcome.describe()}"
+    lines = outcome.stderr.splitlines()
+    if case.stderr is None and lines:
+        return f"stderr is not empty: {outcome.describe()}"
+    if case.stderr is not None and not (len(lines) == 1 and lines[0].startswith(case.stderr)):
+        return f"stderr is not one line of {case.stderr!r}: {outcome.describe()}"
+    return None
+
+
+def main():
+    parser = preloaded.parser(__doc__, programs_near=__file__)
+    parser.add_argument("--mode", choices=preloaded.MODES, help="only this way of owning the arena")
+    parser.add_argument("--group", choices=GROUPS, help="only this group of cases")
+    parser.add_argument("filter", nargs="?", default="", help="only cases whose name contains this")
+    arguments = preloaded.parse(parser)
+    names = {"library": arguments.library, "programs": arguments.programs}
+    score = preloaded.Score()
+    for mode in [arguments.mode] if arguments.mode else list(preloaded.MODES):
+        for group in [arguments.group] if arguments.group else list(GROUPS):
+            for case in GROUPS[group]:
+                if arguments.filter not in case.name:
+                    continue
+                environment = dict(case.environment)
+                if case.preload_too:
+                    environment["LD_PRELOAD"] = case.preload_too.format(**names)
+                words = [text.format(**names) for text in case.arguments]
+                outcome = preloaded.run(
+                    [arguments.programs / case.program] + words,
+                    arguments.library if case.preload else None,
+                    options=preloaded.MODES[mode],
+                    timeout=case.timeout,
+                    limits=case.limits,
+                    environment=environment,
+                    before_exec=case.before_exec,
+                )
+                name = f"{case.name.format(library='libprairie.so', programs='.')} ({mode})"
+                if outcome.status == SKIPPED:
+                    score.skip(name, outcome.stdout.strip())
+                else:
+                    score.record(name, complaint(case, outcome))
+    return score.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,11 @@
+// Frees memory that sbrk returned.
+#include "misuse.h"
+
+int main(void) {
+  void* old = sbrk(8192);
+  if (old == (void*)-1) return 2;
+  void* p = Address((uintptr_t)old + 16);
+  Show("p", p);
+  free(p);
+  return 0;
+}

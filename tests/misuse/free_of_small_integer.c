@@ -1,0 +1,9 @@
+// Frees a number that looks like a pointer in the NULL page.
+#include "misuse.h"
+
+int main(void) {
+  void* p = Address(16);
+  Show("p", p);
+  free(p);
+  return 0;
+}

@@ -1,0 +1,9 @@
+// Reallocates an address that no processor can have.
+#include "misuse.h"
+
+int main(void) {
+  void* p = Address((uintptr_t)0xdeadbeefdeadbee0);
+  Show("p", p);
+  if (realloc(p, 100) != NULL) return 2;
+  return 0;
+}

@@ -1,0 +1,9 @@
+// Reallocates a string literal.
+#include "misuse.h"
+
+int main(void) {
+  void* p = Address((uintptr_t) "literal");
+  Show("p", p);
+  if (realloc(p, 100) != NULL) return 2;
+  return 0;
+}

@@ -1,0 +1,100 @@
+"""The exact texts of Prairie's error reports, and whether the numbers in each agree."""
+
+import dataclasses
+import re
+
+PAGE = 8192
+LARGEST_SMALL = 32768
+ARENA_HINT = 0xF800000000
+HEX = r"0x[0-9a-f]+"
+# "1 page", "2 pages", and never "1 pages".
+SPAN = rf"span (?P<span>{HEX}) \((?P<pages>1(?= page\))|(?!1 )\d+(?= pages\))) pages?\)"
+ARENA = rf"\(arena (?P<begin>{HEX}) to (?P<end>{HEX})\)"
+
+
+def size_class(size):
+    """The size class of a small request: 16-byte steps to 128, then eight a doubling."""
+    if size <= 128:
+        return max(16, (size + 15) // 16 * 16)
+    step = 1 << ((size - 1).bit_length() - 4)
+    return (size + step - 1) // step * step
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """One expected line. `pointer` and `object` are names of lines that the program printed; `size`
+    is the size that the program asked for (None: a small object of any class, as for blocks whose
+    alignment decides)."""
+
+    kind: str
+    call: str = "free"
+    size: int | None = None
+    pointer: str = "p"
+    object: str = "o"
+
+    def pattern(self, shown):
+        p = f"{shown[self.pointer]:#x}"
+        call = f"{self.call}\\({p}\\)"
+        small = r"size class (?P<size_class>\d+)"
+        if self.size is not None and self.size <= LARGEST_SMALL:
+            small = f"size class (?P<size_class>{size_class(self.size)})"
+        if self.kind == "double":
+            large = f"double free: {call}: large object in {SPAN} is already free"
+            text = f"double free: {call}: object of {small} in {SPAN} is already free"
+            if self.size is not None and self.size > LARGEST_SMALL:
+                text = large
+        elif self.kind == "interior":
+            o = f"{shown[self.object]:#x}"
+            what = f"object {o} of {small}"
+            if self.size > LARGEST_SMALL:
+                what = f"large object {o}"
+            text = rf"interior pointer: {call}: (?P<offset>\d+) bytes into the {what} in {SPAN}"
+        elif self.kind in ("foreign", "stack"):
+            where = "not" if self.kind == "foreign" else "on the stack of this thread, not"
+            text = f"{self.kind} pointer: {call}: {where} from this heap {ARENA}"
+        elif self.kind == "wild":
+            text = f"wild pointer: {call}: inside the arena, in no live object"
+        elif self.kind == "smashed":
+            text = (
+                f"smashed free list: malloc: object {p} of {small} in {SPAN} "
+                "was written after it was freed"
+            )
+        else:
+            raise ValueError(self.kind)
+        return f"prairie: {text}"
+
+    def complaint(self, line, shown):
+        """None when `line` is this report, else what is wrong with it."""
+        pattern = self.pattern(shown)
+        match = re.fullmatch(pattern, line)
+        if not match:
+            return f"{line!r} is not {pattern!r}"
+        return self._numbers({k: int(v, 0) for k, v in match.groupdict().items()}, shown)
+
+    def _numbers(self, found, shown):
+        pointer = shown[self.pointer]
+        start = pointer
+        if self.kind == "interior":
+            start = shown[self.object]
+            if found["offset"] != pointer - start:
+                return f"offset {found['offset']}, not {pointer - start}"
+        if "span" in found:
+            span, pages = found["span"], found["pages"]
+            if span % PAGE or pages < 1:
+                return f"span {span:#x} of {pages} pages is none"
+            if not span <= pointer < span + pages * PAGE:
+                return f"span {span:#x} of {pages} pages does not hold {pointer:#x}"
+            # Objects lie at multiples of their size from the start of the arena.
+            if "size_class" in found and (start - ARENA_HINT) % found["size_class"]:
+                return f"{start:#x} starts no object of class {found['size_class']}"
+            if "size_class" not in found and self.size and pages * PAGE < self.size:
+                return f"{pages} pages do not hold {self.size} bytes"
+        if "begin" in found:
+            begin, end = found["begin"], found["end"]
+            if begin % PAGE or end % PAGE or begin >= end:
+                return f"arena {begin:#x} to {end:#x} is none"
+            if begin <= pointer < end:
+                return f"{pointer:#x} is inside the arena {begin:#x} to {end:#x}"
+            if begin != ARENA_HINT:
+                return f"the arena begins at {begin:#x}, not at {ARENA_HINT:#x}"
+        return None

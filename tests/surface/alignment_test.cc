@@ -1,0 +1,205 @@
+// Alignments from 1 byte to 4 GiB through every entry point that takes one, and those that are
+// none.
+#include <gtest/gtest.h>
+#include <malloc.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <functional>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "tests/surface/surface.h"
+
+namespace {
+
+struct EntryPoint {
+  std::string name;
+  std::function<void*(size_t alignment, size_t size)> allocate;
+  std::function<void(void*, size_t alignment, size_t size)> release;
+  size_t smallest_alignment;
+};
+
+void Free(void* block, size_t, size_t) { free(block); }
+
+void* PosixMemalign(size_t alignment, size_t size) {
+  void* block = nullptr;
+  return posix_memalign(&block, alignment, size) == 0 ? block : nullptr;
+}
+
+std::vector<EntryPoint> EntryPoints() {
+  using std::align_val_t;
+  std::vector<EntryPoint> all = {
+      {"memalign", memalign, Free, 1},
+      {"aligned_alloc", aligned_alloc, Free, 1},
+      {"posix_memalign", PosixMemalign, Free, sizeof(void*)},
+      {"new", [](size_t a, size_t n) { return ::operator new (n, align_val_t{a}); },
+       [](void* p, size_t a, size_t) { ::operator delete (p, align_val_t{a}); }, 1},
+      {"new[]", [](size_t a, size_t n) { return ::operator new[](n, align_val_t{a}); },
+       [](void* p, size_t a, size_t) { ::operator delete[](p, align_val_t{a}); }, 1},
+      {"new nothrow",
+       [](size_t a, size_t n) { return ::operator new (n, align_val_t{a}, std::nothrow); },
+       [](void* p, size_t a, size_t n) { ::operator delete (p, n, align_val_t{a}); }, 1},
+      {"new[] nothrow",
+       [](size_t a, size_t n) { return ::operator new[](n, align_val_t{a}, std::nothrow); },
+       [](void* p, size_t a, size_t n) { ::operator delete[](p, n, align_val_t{a}); }, 1},
+  };
+  if (auto* function = Symbol<void*(size_t, size_t)>("__libc_memalign")) {
+    all.push_back({"__libc_memalign", function, Free, 1});
+  }
+  if (auto* function = Symbol<int(void**, size_t, size_t)>("__posix_memalign")) {
+    all.push_back({"__posix_memalign",
+                   [function](size_t alignment, size_t size) {
+                     void* block = nullptr;
+                     return function(&block, alignment, size) == 0 ? block : nullptr;
+                   },
+                   Free, sizeof(void*)});
+  }
+  return all;
+}
+
+class AlignmentTest : public testing::TestWithParam<EntryPoint> {};
+
+INSTANTIATE_TEST_SUITE_P(All, AlignmentTest, testing::ValuesIn(EntryPoints()), [](const auto& one) {
+  std::string name;
+  for (char c : one.param.name) {
+    if (isalnum(c) || c == '_') name += c;
+    if (c == '[') name += "Array";
+  }
+  return name;
+});
+
+TEST_P(AlignmentTest, FromOneByteToFourGigabytes) {
+  const EntryPoint& entry = GetParam();
+  for (size_t alignment = entry.smallest_alignment; alignment <= size_t{1} << 32; alignment *= 2) {
+    for (size_t size :
+         {size_t{0}, size_t{1}, size_t{24}, size_t{1000}, size_t{100000}, size_t{5000000}}) {
+      auto* block = static_cast<unsigned char*>(entry.allocate(alignment, size));
+      ASSERT_NE(block, nullptr) << alignment << ", " << size;
+      ASSERT_TRUE(IsAligned(block, alignment)) << static_cast<void*>(block) << " for " << alignment;
+      ASSERT_GE(malloc_usable_size(block), size);
+      if (size > 0) {
+        block[0] = 1;
+        block[size - 1] = 2;
+      }
+      entry.release(block, alignment, size);
+    }
+  }
+}
+
+TEST_P(AlignmentTest, LiveBlocksDoNotOverlap) {
+  const EntryPoint& entry = GetParam();
+  struct Block {
+    void* address;
+    size_t alignment;
+    size_t size;
+  };
+  std::vector<Block> blocks;
+  for (int round = 0; round < 20; ++round) {
+    for (size_t alignment = entry.smallest_alignment; alignment <= size_t{1} << 20;
+         alignment *= 2) {
+      const size_t size = 1 + (blocks.size() * 997) % 3000;
+      void* block = entry.allocate(alignment, size);
+      ASSERT_NE(block, nullptr);
+      ASSERT_TRUE(IsAligned(block, alignment));
+      Fill(block, size, static_cast<unsigned>(blocks.size()));
+      blocks.push_back({block, alignment, size});
+    }
+  }
+  for (unsigned i = 0; i < blocks.size(); ++i) {
+    ASSERT_TRUE(Holds(blocks[i].address, blocks[i].size, i)) << i;
+    entry.release(blocks[i].address, blocks[i].alignment, blocks[i].size);
+  }
+}
+
+TEST_P(AlignmentTest, AllAlignmentsAliveAtOnce) {
+  const EntryPoint& entry = GetParam();
+  std::vector<std::pair<void*, size_t>> blocks;
+  for (size_t alignment = entry.smallest_alignment; alignment <= size_t{1} << 32; alignment *= 2) {
+    void* block = entry.allocate(alignment, 5000);
+    ASSERT_NE(block, nullptr) << alignment;
+    ASSERT_TRUE(IsAligned(block, alignment));
+    Fill(block, 5000, static_cast<unsigned>(blocks.size()));
+    blocks.emplace_back(block, alignment);
+  }
+  for (unsigned i = 0; i < blocks.size(); ++i) ASSERT_TRUE(Holds(blocks[i].first, 5000, i)) << i;
+  for (auto [block, alignment] : blocks) entry.release(block, alignment, 5000);
+}
+
+TEST(AlignmentRulesTest, PosixMemalignRefusesOthers) {
+  for (size_t alignment :
+       {size_t{0}, size_t{1}, size_t{2}, size_t{4}, size_t{3}, size_t{12}, size_t{24}, size_t{100},
+        (size_t{1} << 32) + 8, SIZE_MAX, SIZE_MAX - 7}) {
+    void* block = &errno;
+    errno = 4711;
+    EXPECT_EQ(posix_memalign(&block, Opaque(alignment), 100), EINVAL) << alignment;
+    EXPECT_EQ(errno, 4711) << "posix_memalign returns its error";
+    EXPECT_EQ(block, &errno) << "posix_memalign wrote its result when it failed";
+  }
+}
+
+TEST(AlignmentRulesTest, PosixMemalignReturnsEnomemWithoutErrno) {
+  if (!UnderPrairie())
+    GTEST_SKIP() << "not under Prairie: glibc 2.36 sets errno too, as POSIX lets it";
+  void* block = &errno;
+  errno = 4711;
+  EXPECT_EQ(posix_memalign(&block, 4096, Opaque(size_t{1} << 60)), ENOMEM);
+  EXPECT_EQ(block, &errno);
+  EXPECT_EQ(errno, 4711) << "posix_memalign returns its error and leaves errno alone";
+}
+
+TEST(AlignmentRulesTest, OtherEntryPointsRefuseNoPowersOfTwo) {
+  if (!UnderPrairie()) GTEST_SKIP() << "not under Prairie: glibc 2.36 rounds such an alignment up";
+  for (size_t alignment :
+       {size_t{3}, size_t{12}, size_t{24}, size_t{48}, size_t{100}, size_t{4097}, SIZE_MAX}) {
+    errno = 0;
+    EXPECT_EQ(memalign(Opaque(alignment), 100), nullptr) << alignment;
+    EXPECT_EQ(errno, EINVAL) << alignment;
+    errno = 0;
+    EXPECT_EQ(aligned_alloc(Opaque(alignment), 100), nullptr) << alignment;
+    EXPECT_EQ(errno, EINVAL) << alignment;
+  }
+}
+
+TEST(AlignmentRulesTest, MemalignOfZeroIsMalloc) {
+  void* block = memalign(Opaque(size_t{0}), 100);
+  ASSERT_NE(block, nullptr);
+  EXPECT_TRUE(IsAligned(block, 16));
+  Fill(block, 100, 1);
+  free(block);
+}
+
+TEST(AlignmentRulesTest, AlignmentsThatNoAddressHasAreRefused) {
+  for (size_t alignment : {size_t{1} << 47, size_t{1} << 62, size_t{1} << 63}) {
+    errno = 0;
+    EXPECT_EQ(memalign(Opaque(alignment), 100), nullptr) << alignment;
+    EXPECT_TRUE(errno == ENOMEM || errno == EINVAL) << errno;
+    void* block = nullptr;
+    const int error = posix_memalign(&block, Opaque(alignment), 100);
+    EXPECT_TRUE(error == ENOMEM || error == EINVAL) << error;
+    EXPECT_EQ(::operator new (100, std::align_val_t{Opaque(alignment)}, std::nothrow), nullptr);
+  }
+}
+
+TEST(AlignmentRulesTest, VallocAndPvallocArePageAligned) {
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  for (size_t size :
+       {size_t{0}, size_t{1}, page - 1, page, page + 1, 3 * page + 5, size_t{1000000}}) {
+    void* block = valloc(size);
+    ASSERT_NE(block, nullptr) << size;
+    EXPECT_TRUE(IsAligned(block, page));
+    Fill(block, size, 1);
+    free(block);
+    block = pvalloc(size);
+    ASSERT_NE(block, nullptr) << size;
+    EXPECT_TRUE(IsAligned(block, page));
+    const size_t rounded = (size + page - 1) / page * page;
+    EXPECT_GE(malloc_usable_size(block), rounded) << "pvalloc rounds up to whole pages";
+    Fill(block, rounded, 2);
+    EXPECT_TRUE(Holds(block, rounded, 2));
+    free(block);
+  }
+}
+
+}  // namespace

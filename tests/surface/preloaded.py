@@ -1,0 +1,130 @@
+"""Runs programs with libprairie.so preloaded, each bounded in time, and keeps a table's score."""
+
+import argparse
+import dataclasses
+import os
+import pathlib
+import resource
+import signal
+import subprocess
+import sys
+
+MODES = {"reserved": "", "unreserved": "arena=unreserved"}
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What became of a program. `status`: minus the signal that killed it; None after a timeout."""
+
+    status: int | None
+    stdout: str
+    stderr: str
+
+    def describe(self) -> str:
+        ended = "timed out" if self.status is None else f"status {self.status}"
+        return f"{ended}; stdout {self.stdout[-1500:]!r}; stderr {self.stderr[-1500:]!r}"
+
+
+def run(
+    command, library, *, options="", timeout=30, limits=None, environment=None, before_exec=None
+):
+    """Runs `command` under `library` (None: without a preload) and returns its Outcome.
+
+    options: PRAIRIE_OPTIONS. limits: {resource.RLIMIT_x: soft limit}. environment: further
+    variables; LD_PRELOAD in it is put behind the library. before_exec: called in the child. The
+    whole process group is killed at the end.
+    """
+    env = {"PATH": "/usr/local/bin:/usr/bin:/bin", **(environment or {})}
+    if library:
+        env["LD_PRELOAD"] = " ".join(filter(None, [str(library), env.get("LD_PRELOAD", "")]))
+    if options:
+        env["PRAIRIE_OPTIONS"] = options
+
+    def prepare():
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        for which, soft in (limits or {}).items():
+            resource.setrlimit(which, (soft, resource.getrlimit(which)[1]))
+        if before_exec:
+            before_exec()
+
+    child = subprocess.Popen(
+        [str(part) for part in command],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+        preexec_fn=prepare,
+    )
+    try:
+        stdout, stderr = child.communicate(timeout=timeout)
+        status = child.returncode
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        stdout, stderr = child.communicate()
+        status = None
+    try:
+        os.killpg(child.pid, signal.SIGKILL)  # Children that the program left behind.
+    except ProcessLookupError:
+        pass
+    return Outcome(status, stdout, stderr)
+
+
+class Score:
+    """Prints one PASS:, FAIL: or SKIPPED: line for each case and counts them."""
+
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def record(self, name, complaint):
+        """`complaint` is None for a case that passed."""
+        if complaint is None:
+            self.passed += 1
+            print(f"PASS: {name}", flush=True)
+        else:
+            self.failed += 1
+            print(f"FAIL: {name}: {complaint}", flush=True)
+
+    def skip(self, name, why):
+        self.skipped += 1
+        print(f"SKIPPED: {name}: {why}", flush=True)
+
+    def finish(self):
+        """Prints the sum and returns the exit status: a run of no cases at all is a failure too."""
+        print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped")
+        return 0 if self.passed > 0 and self.failed == 0 else 1
+
+
+def parser(description, *, programs_near=None):
+    """An argument parser with --library, and --programs when the caller has programs beside it."""
+    result = argparse.ArgumentParser(description=description)
+    here = pathlib.Path(programs_near or __file__).absolute().parent
+    result.add_argument(
+        "--library",
+        type=pathlib.Path,
+        default=here.parents[1] / "allocator" / "libprairie.so",
+        help="the library to preload (default: %(default)s)",
+    )
+    if programs_near:
+        result.add_argument(
+            "--programs",
+            type=pathlib.Path,
+            default=here,
+            help="the folder of the compiled programs (default: %(default)s)",
+        )
+    return result
+
+
+def parse(arguments_parser):
+    """Parses the command line; a library or folder that does not exist is one line and status 2."""
+    arguments = arguments_parser.parse_args()
+    for value in (arguments.library, getattr(arguments, "programs", None)):
+        if value is not None and not value.exists():
+            print(f"{arguments_parser.prog}: error: {value} does not exist", file=sys.stderr)
+            sys.exit(2)
+    arguments.library = arguments.library.absolute()
+    if getattr(arguments, "programs", None):
+        arguments.programs = arguments.programs.absolute()
+    return arguments

@@ -1,0 +1,67 @@
+// What the tests of the malloc surface share. They use nothing but the public functions, so they
+// hold for any correct malloc; what only Prairie promises is tested behind UnderPrairie(), and
+// preload_test.cc makes sure that it tells the truth.
+#ifndef TESTS_SURFACE_SURFACE_H_
+#define TESTS_SURFACE_SURFACE_H_
+
+#include <dlfcn.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+// The driver sets SURFACE_ALLOCATOR=prairie when it preloads libprairie.so.
+inline bool UnderPrairie() {
+  const char* allocator = getenv("SURFACE_ALLOCATOR");
+  return allocator != nullptr && strcmp(allocator, "prairie") == 0;
+}
+
+// A value that the compiler knows nothing about.
+template <typename T>
+inline T Opaque(T value) {
+  volatile T hidden = value;
+  return hidden;
+}
+
+inline bool IsAligned(const void* pointer, size_t alignment) {
+  return reinterpret_cast<uintptr_t>(pointer) % alignment == 0;
+}
+
+// Is the address in the arena's usual place? Its first reservation is 64 GiB.
+inline bool InArena(const void* pointer) {
+  return (reinterpret_cast<uintptr_t>(pointer) - uintptr_t{0xf800000000}) >> 36 == 0;
+}
+
+// A pattern that differs between neighbouring bytes, between offsets that are far apart, and
+// between seeds.
+inline unsigned char PatternByte(size_t offset, unsigned seed) {
+  return static_cast<unsigned char>((offset + seed * 31) * 167 + (offset >> 8) * 13);
+}
+
+inline void Fill(void* block, size_t size, unsigned seed) {
+  auto* bytes = static_cast<unsigned char*>(block);
+  for (size_t i = 0; i < size; ++i) bytes[i] = PatternByte(i, seed);
+}
+
+// Does the block still hold what Fill wrote?
+inline bool Holds(const void* block, size_t size, unsigned seed) {
+  const auto* bytes = static_cast<const unsigned char*>(block);
+  for (size_t i = 0; i < size; ++i) {
+    if (bytes[i] != PatternByte(i, seed)) return false;
+  }
+  return true;
+}
+
+inline bool IsZero(const void* block, size_t size) {
+  const auto* bytes = static_cast<const unsigned char*>(block);
+  return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
+}
+
+// A function of the C library or of the preloaded library that no header declares; nullptr when
+// there is none.
+template <typename Function>
+inline Function* Symbol(const char* name) {
+  return reinterpret_cast<Function*>(dlsym(RTLD_DEFAULT, name));
+}
+
+#endif  // TESTS_SURFACE_SURFACE_H_
