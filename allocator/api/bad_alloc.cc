@@ -41,7 +41,8 @@ void ThrowBadAlloc() {
   // libc++'s name for it.
   if (found == nullptr) found = FindInCxxRuntime("_ZNSt3__117__throw_bad_allocEv");
   if (found != nullptr) reinterpret_cast<void (*)()>(found)();
-  Report().Text("prairie: operator new: out of memory, and no C++ runtime to throw std::bad_alloc")
+  Report()
+      .Text("prairie: operator new: out of memory, and no C++ runtime to throw std::bad_alloc")
       .EmitAndAbort();
 }
 

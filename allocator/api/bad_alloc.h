@@ -8,8 +8,8 @@ namespace prairie {
 using NewHandler = void (*)();
 NewHandler CurrentNewHandler();
 
-// The definition of `symbol` in the C++ runtime that some library of the process has brought, even by
-// dlopen and out of sight of others. Null if there is none.
+// The definition of `symbol` in the C++ runtime that some library of the process has brought, even
+// by dlopen and out of sight of others. Null if there is none.
 void* FindInCxxRuntime(const char* symbol);
 
 // Throws std::bad_alloc. Reports and aborts if the process has no C++ runtime, which then nobody

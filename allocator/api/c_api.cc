@@ -1,9 +1,8 @@
 // prairie_*: the C API of include/prairie/prairie.h.
-#include "prairie/prairie.h"
-
 #include <string.h>
 
 #include "allocator/api/allocation.h"
+#include "prairie/prairie.h"
 
 using prairie::Lookup;
 

@@ -59,7 +59,9 @@ PRAIRIE_EXPORT size_t nallocx(size_t size, int flags) {
 }
 PRAIRIE_EXPORT void sdallocx(void* pointer, size_t, int) { prairie::Free(pointer, Call::kFree); }
 
-PRAIRIE_EXPORT int malloc_trim(size_t) { return prairie::heap.Trim(prairie::Release::kMemory) != 0 ? 1 : 0; }
+PRAIRIE_EXPORT int malloc_trim(size_t) {
+  return prairie::heap.Trim(prairie::Release::kMemory) != 0 ? 1 : 0;
+}
 
 PRAIRIE_EXPORT void malloc_stats(void) { prairie::heap.PrintStats(); }
 
@@ -117,22 +119,22 @@ PRAIRIE_EXPORT int malloc_info(int options, FILE* stream) {
     return -1;
   }
   const prairie::HeapStats stats = prairie::heap.Stats();
-  const int written = fprintf(
-      stream,
-      "<malloc version=\"prairie-1\">\n"
-      "<heap nr=\"0\">\n"
-      "<total type=\"allocated\" count=\"%zu\" size=\"%zu\"/>\n"
-      "<total type=\"large\" count=\"%zu\" size=\"%zu\"/>\n"
-      "<total type=\"cached\" size=\"%zu\"/>\n"
-      "<total type=\"free\" size=\"%zu\"/>\n"
-      "<system type=\"current\" size=\"%zu\"/>\n"
-      "<system type=\"max\" size=\"%zu\"/>\n"
-      "<aspace type=\"total\" size=\"%zu\"/>\n"
-      "</heap>\n"
-      "</malloc>\n",
-      stats.allocated_count, stats.allocated_bytes, stats.pages.large_count,
-      stats.pages.large_bytes, stats.cached_bytes, stats.pages.free_bytes,
-      stats.pages.committed_bytes, stats.pages.peak_committed_bytes, stats.reservation_bytes);
+  const int written = fprintf(stream,
+                              "<malloc version=\"prairie-1\">\n"
+                              "<heap nr=\"0\">\n"
+                              "<total type=\"allocated\" count=\"%zu\" size=\"%zu\"/>\n"
+                              "<total type=\"large\" count=\"%zu\" size=\"%zu\"/>\n"
+                              "<total type=\"cached\" size=\"%zu\"/>\n"
+                              "<total type=\"free\" size=\"%zu\"/>\n"
+                              "<system type=\"current\" size=\"%zu\"/>\n"
+                              "<system type=\"max\" size=\"%zu\"/>\n"
+                              "<aspace type=\"total\" size=\"%zu\"/>\n"
+                              "</heap>\n"
+                              "</malloc>\n",
+                              stats.allocated_count, stats.allocated_bytes, stats.pages.large_count,
+                              stats.pages.large_bytes, stats.cached_bytes, stats.pages.free_bytes,
+                              stats.pages.committed_bytes, stats.pages.peak_committed_bytes,
+                              stats.reservation_bytes);
   return written < 0 ? -1 : 0;
 }
 

@@ -28,8 +28,8 @@ void* NothrowLoop(Try attempt, NewHandler handler) {
   }
 }
 
-// `symbol`, `arguments`: the same function in the C++ runtime, for a process in which the runtime came
-// by dlopen and nothing here can catch: it calls our throwing form, and catches.
+// `symbol`, `arguments`: the same function in the C++ runtime, for a process in which the runtime
+// came by dlopen and nothing here can catch: it calls our throwing form, and catches.
 template <typename Try, typename... Arguments>
 void* NothrowNew(Try attempt, const char* symbol, Arguments... arguments) {
   void* const object = attempt();
@@ -40,7 +40,7 @@ void* NothrowNew(Try attempt, const char* symbol, Arguments... arguments) {
   void* const theirs = FindInCxxRuntime(symbol);
   if (theirs == nullptr) return nullptr;
   return reinterpret_cast<void* (*)(Arguments..., const std::nothrow_t&)>(theirs)(arguments...,
-                                                                                 std::nothrow_t());
+                                                                                  std::nothrow_t());
 }
 
 PRAIRIE_NOINLINE void* NothrowNewSlow(size_t size) {

@@ -111,8 +111,7 @@ MapResult Arena::Extend(PageRun run) {
   if (end > layout_.window) return MapResult::kNoMemory;
   if (!reserved_ || end <= reservation_) return MapResult::kOk;
   // Past a hole the run begins above what is reserved.
-  const size_t from =
-      run.begin.offset() > reservation_ ? run.begin.offset() : reservation_;
+  const size_t from = run.begin.offset() > reservation_ ? run.begin.offset() : reservation_;
   // Double if the range is free, else take what is needed.
   size_t wanted = reservation_ * 2;
   if (wanted < end) wanted = RoundUp(end, kArenaAlignment);
@@ -133,9 +132,7 @@ MapResult Arena::Commit(PageRun run) {
                    : os_->MapAt(address, run.length.bytes());
 }
 
-bool Arena::Discard(PageRun run) {
-  return os_->Discard(AddressOf(run.begin), run.length.bytes());
-}
+bool Arena::Discard(PageRun run) { return os_->Discard(AddressOf(run.begin), run.length.bytes()); }
 
 bool Arena::Release(PageRun run) {
   const uintptr_t address = AddressOf(run.begin);

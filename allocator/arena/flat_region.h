@@ -27,9 +27,7 @@ class FlatRegion {
   // Makes the first `bytes` usable, and up to `slack` more if that can be had at once. Returns
   // false (nothing lost) if the system gives no memory, if a foreign mapping is in the way, or if
   // `bytes` exceeds the claim.
-  bool EnsureBytes(size_t bytes, size_t slack) {
-    return bytes <= committed_ || Grow(bytes, slack);
-  }
+  bool EnsureBytes(size_t bytes, size_t slack) { return bytes <= committed_ || Grow(bytes, slack); }
 
   uintptr_t base() const { return base_; }
   size_t committed() const { return committed_; }

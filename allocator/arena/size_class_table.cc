@@ -19,10 +19,16 @@ size_t SpanWaste(const SizeClassInfo& info) {
 
 void Print() {
   printf("# Size classes\n\n");
-  printf("Made by `bazel run //allocator/arena:size_class_table`; a test compares it with the code.\n\n");
-  printf("`rounding` is the most that a request can lose: (size − smallest request) / size. `span loss` is what\n");
+  printf(
+      "Made by `bazel run //allocator/arena:size_class_table`; a test compares it with the "
+      "code.\n\n");
+  printf(
+      "`rounding` is the most that a request can lose: (size − smallest request) / size. `span "
+      "loss` is what\n");
   printf("the slot grid leaves at the ends of a span that begins where it prefers to.\n\n");
-  printf("| class | size | rounding | span pages | begins at multiples of | objects | span loss | longest list |\n");
+  printf(
+      "| class | size | rounding | span pages | begins at multiples of | objects | span loss | "
+      "longest list |\n");
   printf("|---:|---:|---:|---:|---:|---:|---:|---:|\n");
   size_t previous = 0;
   double worst = 0;
@@ -38,8 +44,10 @@ void Print() {
            info.max_list);
     previous = info.size;
   }
-  printf("\nAbove %zu bytes rounding loses at most %.1f%%; up to there it is the least alignment, 16 bytes, that\n",
-         kLinearLimit, worst);
+  printf(
+      "\nAbove %zu bytes rounding loses at most %.1f%%; up to there it is the least alignment, 16 "
+      "bytes, that\n",
+      kLinearLimit, worst);
   printf("decides.\n");
 }
 

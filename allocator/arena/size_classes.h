@@ -7,8 +7,8 @@
 // The slot grid: every object of a class starts at a multiple of its size *from the start of the
 // arena*, whatever span it lies in. So whether a pointer is the start of an object follows from
 // its class and its address alone: one multiplication, no span. A span loses the part of a slot at
-// either end. Where that would matter (sizes from 512 on) spans begin at a multiple of a page count that
-// makes it nothing.
+// either end. Where that would matter (sizes from 512 on) spans begin at a multiple of a page count
+// that makes it nothing.
 #ifndef PRAIRIE_ALLOCATOR_ARENA_SIZE_CLASSES_H_
 #define PRAIRIE_ALLOCATOR_ARENA_SIZE_CLASSES_H_
 
@@ -32,10 +32,10 @@ inline constexpr size_t kLinearLimit = 128;
 inline constexpr int kSizeClassCount = 1 + 8 + 8 * kStepsPerDoubling;
 
 struct SizeClassInfo {
-  uint32_t size = 0;           // bytes in an object
-  PageCount span_pages;        // pages in a span
-  PageCount span_alignment;    // spans preferably begin at a multiple of this
-  uint32_t max_list = 0;       // most objects in one list of a thread cache
+  uint32_t size = 0;         // bytes in an object
+  PageCount span_pages;      // pages in a span
+  PageCount span_alignment;  // spans preferably begin at a multiple of this
+  uint32_t max_list = 0;     // most objects in one list of a thread cache
 };
 
 namespace size_class_internal {
@@ -119,8 +119,7 @@ alignas(kCacheLineSize) inline constexpr auto kClassOfGranules =
     size_class_internal::MakeClassOfSize();
 
 // ceil(2^64 / size), and 0 for class 0.
-alignas(kCacheLineSize) inline constexpr auto kReciprocals =
-    size_class_internal::MakeReciprocals();
+alignas(kCacheLineSize) inline constexpr auto kReciprocals = size_class_internal::MakeReciprocals();
 
 // The smallest class that holds `size` bytes. REQUIRES: size <= kMaxSmallSize.
 PRAIRIE_ALWAYS_INLINE SizeClass ClassOfSize(size_t size) {

@@ -72,7 +72,8 @@ Report& AppendChoices(Report& report, const Key& key) {
 }
 
 void PrintHelp() {
-  Report().Text("prairie: PRAIRIE_OPTIONS=key=value,key=value  (the first value is the default)")
+  Report()
+      .Text("prairie: PRAIRIE_OPTIONS=key=value,key=value  (the first value is the default)")
       .Emit();
   for (const Key& key : kKeys) {
     Report line;
@@ -102,13 +103,19 @@ bool ParseItem(const char* item, size_t length, Options& options) {
       }
     }
     Report warning;
-    warning.Text("prairie: warning: PRAIRIE_OPTIONS: bad value '").Text(value, value_length)
-        .Text("' for key '").Text(key.name).Text("' (expected ");
+    warning.Text("prairie: warning: PRAIRIE_OPTIONS: bad value '")
+        .Text(value, value_length)
+        .Text("' for key '")
+        .Text(key.name)
+        .Text("' (expected ");
     AppendChoices(warning, key).Text(")").Emit();
     return false;
   }
-  Report().Text("prairie: warning: PRAIRIE_OPTIONS: unknown key '").Text(item, key_length)
-      .Text("' (help=1 lists them)").Emit();
+  Report()
+      .Text("prairie: warning: PRAIRIE_OPTIONS: unknown key '")
+      .Text(item, key_length)
+      .Text("' (help=1 lists them)")
+      .Emit();
   return false;
 }
 

@@ -10,11 +10,11 @@ enum class HugePages : unsigned char { kAuto, kAlways, kNever };
 
 // The options, with their defaults. Plain data: read once at start, then never changed.
 struct Options {
-  bool abort_on_error = true;     // on_error=abort|report
-  bool report_foreign = true;     // foreign=report|ignore
-  bool stats_at_exit = false;     // stats=0|1
-  bool verbose = false;           // verbose=0|1
-  bool force_unreserved = false;  // arena=auto|unreserved
+  bool abort_on_error = true;               // on_error=abort|report
+  bool report_foreign = true;               // foreign=report|ignore
+  bool stats_at_exit = false;               // stats=0|1
+  bool verbose = false;                     // verbose=0|1
+  bool force_unreserved = false;            // arena=auto|unreserved
   HugePages huge_pages = HugePages::kAuto;  // thp=auto|always|never
 
   // Reads `text` ("key=value,…"; null is empty) on top of the present values. An unknown key or

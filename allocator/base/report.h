@@ -21,8 +21,8 @@ class Report {
   // With a binary unit and one decimal where it helps: "512 B", "1.5 MiB".
   Report& Bytes(uint64_t value);
 
-  // Writes the line and a newline to `descriptor` (stderr). errno is kept. A failed write is dropped: there is
-  // nowhere left to say so.
+  // Writes the line and a newline to `descriptor` (stderr). errno is kept. A failed write is
+  // dropped: there is nowhere left to say so.
   void Emit(int descriptor = 2);
   // Writes the line, then raises SIGABRT. Must be called with no lock held: a handler for SIGABRT
   // may allocate.

@@ -54,8 +54,12 @@ PRAIRIE_THREAD_LOCAL uint8_t held[8];
 void SpinLock::NoteAcquire() {
   for (int rank = static_cast<int>(rank_) + 1; rank < 8; ++rank) {
     if (held[rank] != 0) {
-      Report().Text("prairie: lock order violation: rank ").Decimal(static_cast<int>(rank_))
-          .Text(" taken while holding rank ").Decimal(rank).EmitAndAbort();
+      Report()
+          .Text("prairie: lock order violation: rank ")
+          .Decimal(static_cast<int>(rank_))
+          .Text(" taken while holding rank ")
+          .Decimal(rank)
+          .EmitAndAbort();
     }
   }
   ++held[static_cast<int>(rank_)];

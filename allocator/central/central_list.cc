@@ -79,8 +79,7 @@ void CentralList::MarkFirstUncarved(Span* span) {
   const size_t begin = span->first_page.offset();
   const size_t offset =
       begin + span->first_slot + size_t{span->carved} * kSizeClasses[size_class_].size;
-  if (offset % kSmallestOsPage == 0 ||
-      offset + sizeof(FreeObject) > begin + span->pages.bytes()) {
+  if (offset % kSmallestOsPage == 0 || offset + sizeof(FreeObject) > begin + span->pages.bytes()) {
     return;
   }
   reinterpret_cast<FreeObject*>(context_->arena_base + offset)->Link(nullptr, context_->mark_key);

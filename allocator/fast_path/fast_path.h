@@ -73,8 +73,8 @@ PRAIRIE_ALWAYS_INLINE SizeClass LiveSmallClass(const void* pointer) {
   return PRAIRIE_UNLIKELY(static_cast<const FreeObject*>(pointer)->IsFree(fast.mark_key)) ? 0 : c;
 }
 
-// malloc. `Slow` is what the entry point does when this thread's list has nothing to give; errno and
-// exceptions are its business.
+// malloc. `Slow` is what the entry point does when this thread's list has nothing to give; errno
+// and exceptions are its business.
 template <void* (*Slow)(size_t) = AllocateSlow>
 PRAIRIE_ALWAYS_INLINE void* Allocate(size_t size) {
   if (PRAIRIE_LIKELY(size <= kMaxSmallSize)) {

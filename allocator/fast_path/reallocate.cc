@@ -15,9 +15,7 @@ constexpr size_t kMoveFrom = 256 * kKiB;
 // pages that nobody touches cost address space only.
 constexpr int kHeadroomShift = 3;
 
-PageCount WithHeadroom(PageCount pages) {
-  return {pages.value + (pages.value >> kHeadroomShift)};
-}
+PageCount WithHeadroom(PageCount pages) { return {pages.value + (pages.value >> kHeadroomShift)}; }
 
 // Grows or shrinks a large object to `pages` without a copy. Null if that cannot be done.
 void* ResizeLarge(Span* span, PageCount pages) {

@@ -56,9 +56,12 @@ bool Heap::Initialize() {
   }
   threads_.Init(metadata_, OnThreadExit);
   if (options_.verbose) {
-    Report().Text("prairie: arena at ").Hex(arena_.base())
+    Report()
+        .Text("prairie: arena at ")
+        .Hex(arena_.base())
         .Text(arena_.reserved() ? ", reserved " : ", unreserved, window ")
-        .Bytes(arena_.reservation()).Emit();
+        .Bytes(arena_.reservation())
+        .Emit();
   }
   initialized_.store(true, std::memory_order_release);
   return true;
@@ -168,10 +171,9 @@ Lookup Heap::FindInSmall(const void* pointer, size_t offset, SizeClass c) {
   if (found.object < first || found.object >= first + size_t{found.span->slots} * size ||
       !transfers_[c].central().IsAllocated(reinterpret_cast<void*>(found.object))) {
     const FreeObject* const object = reinterpret_cast<FreeObject*>(found.object);
-    const bool carved = found.object >= first &&
-                        found.object < first + size_t{found.span->carved} * size;
-    found.kind = carved && object->IsFree(fast.mark_key) ? Lookup::kFree
-                                                                        : Lookup::kWild;
+    const bool carved =
+        found.object >= first && found.object < first + size_t{found.span->carved} * size;
+    found.kind = carved && object->IsFree(fast.mark_key) ? Lookup::kFree : Lookup::kWild;
   } else if (reinterpret_cast<FreeObject*>(found.object)->IsFree(fast.mark_key)) {
     found.kind = Lookup::kFree;  // In a thread or transfer cache.
   } else {

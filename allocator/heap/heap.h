@@ -38,19 +38,19 @@ struct Lookup {
     kObject,    // the start of an object that is out
   };
   Kind kind = kForeign;
-  Span* span = nullptr;   // null if none has the page
-  uintptr_t object = 0;   // start of the object that contains the pointer
-  size_t size = 0;        // bytes in it
+  Span* span = nullptr;  // null if none has the page
+  uintptr_t object = 0;  // start of the object that contains the pointer
+  size_t size = 0;       // bytes in it
 };
 
 struct HeapStats {
   PageHeapStats pages;
-  size_t allocated_bytes = 0;       // objects in the program's hands, large ones included
-  size_t allocated_count = 0;       // how many
-  size_t cached_bytes = 0;          // in thread and transfer caches
-  size_t metadata_bytes = 0;        // flat arrays, spans, thread caches
-  size_t reservation_bytes = 0;     // address space of the arena
-  size_t thread_count = 0;          // threads with a cache
+  size_t allocated_bytes = 0;    // objects in the program's hands, large ones included
+  size_t allocated_count = 0;    // how many
+  size_t cached_bytes = 0;       // in thread and transfer caches
+  size_t metadata_bytes = 0;     // flat arrays, spans, thread caches
+  size_t reservation_bytes = 0;  // address space of the arena
+  size_t thread_count = 0;       // threads with a cache
   uintptr_t arena_base = 0;
   bool reserved = false;
 };

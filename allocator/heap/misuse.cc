@@ -1,6 +1,4 @@
 // Reports of what the program did wrong: one line each, without allocation or locks.
-#include <sys/auxv.h>
-
 #include "allocator/base/report.h"
 #include "allocator/heap/heap.h"
 
@@ -9,10 +7,14 @@ namespace {
 
 const char* NameOf(Call call) {
   switch (call) {
-    case Call::kMalloc: return "malloc";
-    case Call::kFree: return "free";
-    case Call::kRealloc: return "realloc";
-    case Call::kDelete: return "operator delete";
+    case Call::kMalloc:
+      return "malloc";
+    case Call::kFree:
+      return "free";
+    case Call::kRealloc:
+      return "realloc";
+    case Call::kDelete:
+      return "operator delete";
   }
   return "";
 }
@@ -24,8 +26,7 @@ bool IsOnThisStack(uintptr_t address) {
   const uintptr_t here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
   if (address < here) return false;
   constexpr uintptr_t kLargestStack = kGiB;
-  const uintptr_t ends[] = {
-      static_cast<uintptr_t>(getauxval(AT_EXECFN)), static_cast<uintptr_t>(pthread_self())};
+  const uintptr_t ends[] = {MainStackEnd(), static_cast<uintptr_t>(pthread_self())};
   for (const uintptr_t end : ends) {
     if (address < end && end - here < kLargestStack) return true;
   }
@@ -33,8 +34,11 @@ bool IsOnThisStack(uintptr_t address) {
 }
 
 Report& AppendSpan(Report& report, const Span* span) {
-  return report.Text(" in span ").Hex(heap.AddressOf(span)).Text(" (")
-      .Decimal(span->pages.value).Text(span->pages.value == 1 ? " page)" : " pages)");
+  return report.Text(" in span ")
+      .Hex(heap.AddressOf(span))
+      .Text(" (")
+      .Decimal(span->pages.value)
+      .Text(span->pages.value == 1 ? " page)" : " pages)");
 }
 
 Report& AppendObject(Report& report, const Lookup& found) {
@@ -59,14 +63,22 @@ void Heap::ReportMisuse(Call call, const void* pointer) {
   const uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
   Report report;
   const auto begin = [&](const char* what) -> Report& {
-    return report.Text("prairie: ").Text(what).Text(": ").Text(NameOf(call)).Text("(")
-        .Hex(address).Text("): ");
+    return report.Text("prairie: ")
+        .Text(what)
+        .Text(": ")
+        .Text(NameOf(call))
+        .Text("(")
+        .Hex(address)
+        .Text("): ");
   };
   const auto arena = [&]() -> Report& {
     // To the frontier; before anything was allocated, what is reserved for it.
     const size_t extent = fast.extent.load(std::memory_order_relaxed);
-    return report.Text(" (arena ").Hex(arena_.base()).Text(" to ")
-        .Hex(arena_.base() + (extent != 0 ? extent : arena_.reservation())).Text(")");
+    return report.Text(" (arena ")
+        .Hex(arena_.base())
+        .Text(" to ")
+        .Hex(arena_.base() + (extent != 0 ? extent : arena_.reservation()))
+        .Text(")");
   };
   switch (found.kind) {
     case Lookup::kNull:
@@ -81,15 +93,16 @@ void Heap::ReportMisuse(Call call, const void* pointer) {
       arena();
       break;
     case Lookup::kInterior:
-      begin("interior pointer").Decimal(address - found.object).Text(" bytes into the ")
+      begin("interior pointer")
+          .Decimal(address - found.object)
+          .Text(" bytes into the ")
           .Text(found.span->kind == SpanKind::kSmall ? "object " : "large object ")
           .Hex(found.object);
       AppendSpan(AppendObject(report, found), found.span);
       break;
     case Lookup::kFree:
     case Lookup::kObject:  // Given back twice, and handed out again in between.
-      begin("double free")
-          .Text(found.span->kind == SpanKind::kSmall ? "object" : "large object");
+      begin("double free").Text(found.span->kind == SpanKind::kSmall ? "object" : "large object");
       AppendSpan(AppendObject(report, found), found.span).Text(" is already free");
       break;
     case Lookup::kWild:

@@ -33,21 +33,53 @@ HeapStats Heap::Stats() {
 
 void Heap::PrintStats(int descriptor) {
   const HeapStats s = Stats();
-  Report().Text("prairie: heap of process ").Decimal(static_cast<uint64_t>(getpid()))
-      .Text(": arena at ").Hex(s.arena_base).Text(", ")
-      .Text(s.reserved ? "reserved " : "unreserved, window ").Bytes(s.reservation_bytes).Emit(descriptor);
-  Report().Text("prairie:   in use      ").Bytes(s.allocated_bytes).Text(" in ")
-      .Decimal(s.allocated_count).Text(" objects, of which large: ")
-      .Bytes(s.pages.large_bytes).Text(" in ").Decimal(s.pages.large_count).Emit(descriptor);
-  Report().Text("prairie:   cached      ").Bytes(s.cached_bytes).Text(" by ")
-      .Decimal(s.thread_count).Text(s.thread_count == 1 ? " thread" : " threads").Emit(descriptor);
-  Report().Text("prairie:   free pages  ").Bytes(s.pages.free_bytes).Text(", of which ")
-      .Bytes(s.pages.free_dirty_bytes).Text(" not yet given back").Emit(descriptor);
-  Report().Text("prairie:   committed   ").Bytes(s.pages.committed_bytes).Text(", at most ")
-      .Bytes(s.pages.peak_committed_bytes).Text("; metadata ").Bytes(s.metadata_bytes).Emit(descriptor);
+  Report()
+      .Text("prairie: heap of process ")
+      .Decimal(static_cast<uint64_t>(getpid()))
+      .Text(": arena at ")
+      .Hex(s.arena_base)
+      .Text(", ")
+      .Text(s.reserved ? "reserved " : "unreserved, window ")
+      .Bytes(s.reservation_bytes)
+      .Emit(descriptor);
+  Report()
+      .Text("prairie:   in use      ")
+      .Bytes(s.allocated_bytes)
+      .Text(" in ")
+      .Decimal(s.allocated_count)
+      .Text(" objects, of which large: ")
+      .Bytes(s.pages.large_bytes)
+      .Text(" in ")
+      .Decimal(s.pages.large_count)
+      .Emit(descriptor);
+  Report()
+      .Text("prairie:   cached      ")
+      .Bytes(s.cached_bytes)
+      .Text(" by ")
+      .Decimal(s.thread_count)
+      .Text(s.thread_count == 1 ? " thread" : " threads")
+      .Emit(descriptor);
+  Report()
+      .Text("prairie:   free pages  ")
+      .Bytes(s.pages.free_bytes)
+      .Text(", of which ")
+      .Bytes(s.pages.free_dirty_bytes)
+      .Text(" not yet given back")
+      .Emit(descriptor);
+  Report()
+      .Text("prairie:   committed   ")
+      .Bytes(s.pages.committed_bytes)
+      .Text(", at most ")
+      .Bytes(s.pages.peak_committed_bytes)
+      .Text("; metadata ")
+      .Bytes(s.metadata_bytes)
+      .Emit(descriptor);
   if (s.pages.foreign_bytes != 0) {
-    Report().Text("prairie:   holes       ").Bytes(s.pages.foreign_bytes)
-        .Text(" of other mappings inside the arena").Emit(descriptor);
+    Report()
+        .Text("prairie:   holes       ")
+        .Bytes(s.pages.foreign_bytes)
+        .Text(" of other mappings inside the arena")
+        .Emit(descriptor);
   }
 }
 

@@ -27,8 +27,15 @@ void* Pointer(uintptr_t address) { return reinterpret_cast<void*>(address); }
 // Any other errno means that this file or its caller is wrong, and going on would corrupt memory.
 [[noreturn]] void Unexpected(const char* call, uintptr_t address, size_t size) {
   const int error = errno;
-  Report().Text("prairie: internal error: ").Text(call).Text("(").Hex(address).Text(", ")
-      .Bytes(size).Text(") failed with errno ").Decimal(static_cast<uint64_t>(error))
+  Report()
+      .Text("prairie: internal error: ")
+      .Text(call)
+      .Text("(")
+      .Hex(address)
+      .Text(", ")
+      .Bytes(size)
+      .Text(") failed with errno ")
+      .Decimal(static_cast<uint64_t>(error))
       .EmitAndAbort();
 }
 
@@ -106,8 +113,7 @@ bool LinuxMemory::Decommit(uintptr_t address, size_t size) {
 bool LinuxMemory::Renew(uintptr_t address, size_t size) {
   // NORESERVE as in the reservation around it: mappings merge only if their flags agree.
   return mmap(Pointer(address), size, PROT_READ | PROT_WRITE,
-              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
-              0) == Pointer(address);
+              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == Pointer(address);
 }
 
 bool LinuxMemory::Unmap(uintptr_t address, size_t size) {
@@ -126,6 +132,8 @@ bool LinuxMemory::MovePages(uintptr_t from, uintptr_t to, size_t size) {
   return mremap(Pointer(from), size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
                 Pointer(to)) == Pointer(to);
 }
+
+uintptr_t MainStackEnd() { return getauxval(AT_EXECFN); }
 
 uint64_t ProcessRandom() {
   uint64_t bits = 0x9e3779b97f4a7c15;  // 2^64 / golden ratio, where the kernel gives nothing.

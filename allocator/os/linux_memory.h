@@ -25,6 +25,10 @@ class LinuxMemory final : public OsMemory {
   bool MovePages(uintptr_t from, uintptr_t to, size_t size) override;
 };
 
+// An address near the upper end of the main thread's stack, above its frames, arguments and
+// environment: where the kernel put the name of the program.
+uintptr_t MainStackEnd();
+
 // 64 bits that differ from process to process (the kernel's AT_RANDOM, no system call).
 uint64_t ProcessRandom();
 

@@ -99,8 +99,8 @@ bool PageHeap::FindOrExtend(PageCount pages, PageCount alignment, PageRun* run) 
     const PageCount wanted = pages + alignment - PageCount{1};
     PageRun tail;
     PageCount missing = wanted;
-    if (frontier_.value > 0 &&
-        index_.LastFreeWith(Bits::kFree, frontier_, wanted, &tail) && tail.end() == frontier_) {
+    if (frontier_.value > 0 && index_.LastFreeWith(Bits::kFree, frontier_, wanted, &tail) &&
+        tail.end() == frontier_) {
       // Its length is below `wanted`, or it would have been found.
       if (tail.length < wanted) missing = wanted - tail.length;
     }
@@ -267,11 +267,11 @@ bool PageHeap::GrowInPlace(Span* span, PageCount pages) {
   pages = RoundToOsPages(pages);
   SpinLockHolder holder(lock_);
   const PageRun more = {span->first_page + span->pages, pages - span->pages};
-  if (more.begin.value + uint64_t{more.length.value} > PagesFor(arena_->window()).value) return false;
+  if (more.begin.value + uint64_t{more.length.value} > PagesFor(arena_->window()).value)
+    return false;
   if (more.end() > frontier_) {
     // Only the last span of the arena can grow past the frontier.
-    if (more.begin < frontier_ &&
-        !index_.All(Bits::kFree, {more.begin, frontier_ - more.begin})) {
+    if (more.begin < frontier_ && !index_.All(Bits::kFree, {more.begin, frontier_ - more.begin})) {
       return false;
     }
     if (!ExtendFrontier(more.end() - frontier_) || more.end() > frontier_) return false;

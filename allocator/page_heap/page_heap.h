@@ -23,10 +23,10 @@ enum class Release : uint8_t {
 };
 
 struct PageHeapStats {
-  size_t small_bytes = 0;     // in spans of small objects
-  size_t large_bytes = 0;     // in large objects
-  size_t large_count = 0;     // large objects
-  size_t free_bytes = 0;      // in free pages, of which...
+  size_t small_bytes = 0;       // in spans of small objects
+  size_t large_bytes = 0;       // in large objects
+  size_t large_count = 0;       // large objects
+  size_t free_bytes = 0;        // in free pages, of which...
   size_t free_dirty_bytes = 0;  // ...hold stale contents, so they count in RSS
   size_t committed_bytes = 0;   // pages that are readable and writable, free or not
   size_t peak_committed_bytes = 0;
@@ -103,8 +103,8 @@ class PageHeap {
   PageIndex index_;
   ObjectPool<Span> spans_;
   HugePages huge_pages_ = HugePages::kAuto;
-  PageCount os_unit_;       // pages in an OS page, at least 1
-  PageCount commit_step_;   // commit is rounded up to multiples of this where pages are free
+  PageCount os_unit_;      // pages in an OS page, at least 1
+  PageCount commit_step_;  // commit is rounded up to multiples of this where pages are free
 
   PageId frontier_;
   PageCount small_, large_, free_, free_dirty_, foreign_, committed_, peak_committed_;

@@ -53,8 +53,7 @@ bool PageIndex::EnsurePages(PageId end, size_t slack) {
   // A merge reads all children of a parent.
   chunks = static_cast<uint32_t>(RoundUp(chunks, kFanout));
   const size_t entries = RoundUp(chunks >> kFanoutShift, kFanout);
-  const size_t summary_bytes =
-      reinterpret_cast<uintptr_t>(level_[1] + entries) - summaries_.base();
+  const size_t summary_bytes = reinterpret_cast<uintptr_t>(level_[1] + entries) - summaries_.base();
   if (!chunks_.EnsureCount(chunks, slack) || !summaries_.EnsureBytes(summary_bytes, slack / 16)) {
     return false;
   }

@@ -38,8 +38,8 @@ class PageIndex {
 
   void MarkFree(PageRun run);
   void MarkUsed(PageRun run);
-  void Set(Bits bits, PageRun run);     // not kFree
-  void Clear(Bits bits, PageRun run);   // not kFree
+  void Set(Bits bits, PageRun run);    // not kFree
+  void Clear(Bits bits, PageRun run);  // not kFree
 
   // How many pages of `run` have `bits`.
   PageCount Count(Bits bits, PageRun run) const;
@@ -84,9 +84,7 @@ class PageIndex {
   const Summary& At(int level, uint32_t i) const {
     return level == 0 ? chunks_[i].summary : level_[level][i];
   }
-  Summary& At(int level, uint32_t i) {
-    return level == 0 ? chunks_[i].summary : level_[level][i];
-  }
+  Summary& At(int level, uint32_t i) { return level == 0 ? chunks_[i].summary : level_[level][i]; }
 
   static Summary Summarize(const uint64_t (&words)[kChunkWords]);
   Summary Merge(int child_level, uint32_t first_child) const;

@@ -69,7 +69,8 @@ void PageHeap::CheckInvariants() {
   SpinLockHolder holder(lock_);
   const PageRun all = {{0}, frontier_ - PageId{0}};
   const auto check = [](bool condition, const char* what) {
-    if (!condition) Report().Text("prairie: page heap invariant broken: ").Text(what).EmitAndAbort();
+    if (!condition)
+      Report().Text("prairie: page heap invariant broken: ").Text(what).EmitAndAbort();
   };
   check(free_ + small_ + large_ + foreign_ == all.length, "free+small+large+foreign==frontier");
   check(index_.Count(Bits::kFree, all) == free_, "free pages are the free bits");

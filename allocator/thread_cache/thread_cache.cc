@@ -20,8 +20,8 @@ bool ThreadCache::Refill(SizeClass c, TransferCache& transfer, ListFault* fault)
   if (list.count > 0) {
     spares_[c] = {};
   } else {
-    const uint32_t wanted = capacity_[c] == 0 ? FirstCapacity(info)
-                                              : std::min(capacity_[c] * 2, info.max_list);
+    const uint32_t wanted =
+        capacity_[c] == 0 ? FirstCapacity(info) : std::min(capacity_[c] * 2, info.max_list);
     list = transfer.Take(wanted, fault);
     if (list.count == 0) return false;
     capacity_[c] = std::max(wanted, list.count);

@@ -37,9 +37,7 @@ class ThreadCache {
   ListFault Flush(TransferCache* transfers);
 
   // Objects of class `c` in this cache; inexact while its thread runs.
-  uint32_t cached_count(SizeClass c) const {
-    return (capacity_[c] - room[c]) + spares_[c].count;
-  }
+  uint32_t cached_count(SizeClass c) const { return (capacity_[c] - room[c]) + spares_[c].count; }
   // Forgets the (smashed) list of class `c`.
   void DropList(SizeClass c) {
     heads[c] = nullptr;

@@ -57,20 +57,20 @@ size_t prairie_trim(void);
 /* The state of the heap, in bytes unless a name says count. Exact when no other thread is in the
  * allocator, else a close approximation. */
 struct prairie_stats {
-  size_t allocated_bytes;   /* objects in the program's hands, rounded to their size classes */
-  size_t allocated_count;   /* how many objects that is */
-  size_t large_bytes;       /* of these, objects over 32 KiB */
+  size_t allocated_bytes; /* objects in the program's hands, rounded to their size classes */
+  size_t allocated_count; /* how many objects that is */
+  size_t large_bytes;     /* of these, objects over 32 KiB */
   size_t large_count;
-  size_t cached_bytes;      /* free objects in caches of threads and between them */
-  size_t free_bytes;        /* free pages */
-  size_t free_dirty_bytes;  /* of these, not given back to the kernel */
-  size_t committed_bytes;   /* pages that are readable and writable */
+  size_t cached_bytes;     /* free objects in caches of threads and between them */
+  size_t free_bytes;       /* free pages */
+  size_t free_dirty_bytes; /* of these, not given back to the kernel */
+  size_t committed_bytes;  /* pages that are readable and writable */
   size_t peak_committed_bytes;
-  size_t metadata_bytes;    /* the allocator's own structures */
-  size_t reserved_bytes;    /* address space; 0 in the unreserved mode */
-  size_t thread_count;      /* threads that have a cache */
-  uintptr_t arena_base;     /* address of the first byte of the arena */
-  uintptr_t arena_end;      /* address behind the last page ever used */
+  size_t metadata_bytes; /* the allocator's own structures */
+  size_t reserved_bytes; /* address space; 0 in the unreserved mode */
+  size_t thread_count;   /* threads that have a cache */
+  uintptr_t arena_base;  /* address of the first byte of the arena */
+  uintptr_t arena_end;   /* address behind the last page ever used */
 };
 
 /* Fills `stats`, of which `size` bytes are the caller's (sizeof *stats): a program built against an
