@@ -13,8 +13,9 @@ constexpr size_t kReservedStep = kHugePageSize;
 constexpr size_t kLargestUnreservedStep = kMiB;
 constexpr size_t kSmallestUnreservedStep = 64 * kKiB;
 
-// Below this much committed heap, a huge page at the frontier could be mostly waste.
-constexpr PageCount kHugePagesFrom = PagesFor(32 * kMiB);
+// Below this much committed heap huge pages cost more memory than they are worth: compressing with xz on
+// two threads (a heap of 45 MiB in blocks that are not filled) took 16% more with them, and no less time.
+constexpr PageCount kHugePagesFrom = PagesFor(128 * kMiB);
 
 // In the unreserved mode more free pages than this are unmapped at once: address space is what the
 // limit is about. A few are kept so that a program on the edge does not map and unmap for ever.

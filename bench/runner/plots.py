@@ -1,0 +1,165 @@
+"""The plots of docs/: SVG without dates or random ids, so that only new figures change them."""
+
+import matplotlib
+
+matplotlib.use("svg")
+import matplotlib.pyplot as plt  # noqa: E402  (the backend must be chosen first)
+from matplotlib.ticker import FuncFormatter, NullFormatter  # noqa: E402
+
+from samples import base_of, geometric_mean  # noqa: E402
+
+# Colours that people with colour-blindness tell apart (Okabe and Ito); Prairie has the strong one.
+COLOURS = {
+    "prairie": "#d55e00",
+    "glibc": "#999999",
+    "jemalloc": "#0072b2",
+    "mimalloc": "#009e73",
+    "gperftools": "#e69f00",
+}
+MORE_COLOURS = ["#cc79a7", "#56b4e9", "#7b5ea7", "#b8a800", "#444444"]
+STRUCTURES = {
+    "ClassBytes": "#d55e00",
+    "FlatSpans": "#e69f00",
+    "TwoLevelTree": "#0072b2",
+    "ThreeLevelTree": "#009e73",
+    "NoLookup": "#999999",
+}
+LABELS = {
+    "ClassBytes": "class bytes (flat)",
+    "FlatSpans": "spans (flat)",
+    "TwoLevelTree": "two-level tree",
+    "ThreeLevelTree": "three-level tree",
+    "NoLookup": "loop alone",
+}
+
+plt.rcParams.update(
+    {
+        "svg.hashsalt": "prairie",
+        "svg.fonttype": "none",
+        "font.size": 10,
+        "font.family": "sans-serif",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "legend.frameon": False,
+    }
+)
+
+
+def colours(names):
+    more = iter(MORE_COLOURS * 4)
+    return {name: COLOURS.get(name) or next(more) for name in names}
+
+
+def save(figure, path):
+    figure.savefig(path, format="svg", metadata={"Date": None}, bbox_inches="tight")
+    plt.close(figure)
+    # Matplotlib leaves blanks at the ends of lines.
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join(line.rstrip() for line in lines) + "\n", encoding="utf-8")
+
+
+def legend_above(axes, names, palette):
+    """One line of names between the title and the plot."""
+    handles = [plt.Line2D([], [], marker="s", linestyle="", color=palette[name]) for name in names]
+    place = {"loc": "lower left", "bbox_to_anchor": (-0.01, 1.0), "borderaxespad": 0.2}
+    style = {"fontsize": 9, "handletextpad": 0.2, "columnspacing": 1.2}
+    axes.legend(handles, names, ncols=len(names), **place, **style)
+
+
+def plot_programs(path, table, metric, title, rows, names):
+    """Bars of the ratio to glibc, a group for each program and one for their geometric mean."""
+    limit = 2.5  # a bar that would be longer is cut and says its value
+    base = base_of(names)
+    others = [name for name in names if name != base]
+    palette = colours(names)
+    labels = [*rows, "geometric mean"]
+    width = 0.8 / max(1, len(others))
+    figure, axes = plt.subplots(figsize=(max(9.0, 1.0 * len(labels)), 3.6))
+    for index, name in enumerate(others):
+        ratios = [table.ratio(metric, row, name, base) for row in rows]
+        for position, ratio in enumerate([*ratios, geometric_mean(ratios)]):
+            if ratio is None:
+                continue
+            x = position + (index - (len(others) - 1) / 2) * width
+            axes.bar(x, min(ratio, limit), width * 0.92, color=palette[name])
+            if ratio > limit:
+                axes.text(x, limit, f"{ratio:.1f}", ha="center", va="bottom", fontsize=7)
+    axes.axhline(1, color="#555555", linewidth=1)
+    axes.text(len(labels) - 0.4, 1, base, va="center", fontsize=9, color="#555555")
+    axes.axvline(len(rows) - 0.5, color="#cccccc", linewidth=0.8)
+    axes.set_xticks(range(len(labels)), labels, rotation=20, ha="right", rotation_mode="anchor")
+    axes.set_xlim(-0.6, len(labels) - 0.4)
+    axes.set_ylim(0, None)
+    axes.yaxis.grid(True, color="#e5e5e5")
+    axes.set_ylabel(f"ratio to {base}")
+    axes.set_title(f"{title} (lower is better)", loc="left", fontsize=11, pad=24)
+    legend_above(axes, others, palette)
+    save(figure, path)
+
+
+def plot_families(path, table, families, names):
+    """A point for each family and allocator, on a logarithmic axis: the families differ by far."""
+    base = base_of(names)
+    others = [name for name in names if name != base]
+    palette = colours(names)
+    figure, axes = plt.subplots(figsize=(9, 0.36 * len(families) + 1.2))
+    for position, rows in enumerate(families.values()):
+        for name in reversed(others):
+            ratio = geometric_mean([table.ratio("ns", row, name, base) for row in rows])
+            if ratio:
+                size = 64 if name == others[0] else 40
+                axes.scatter(ratio, position, s=size, color=palette[name], zorder=3, alpha=0.9)
+    axes.axvline(1, color="#555555", linewidth=1)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    low, high = axes.get_xlim()
+    ticks = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20]
+    axes.set_xticks([tick for tick in ticks if low <= tick <= high])
+    axes.set_yticks(range(len(families)), list(families))
+    axes.invert_yaxis()
+    axes.grid(True, color="#e5e5e5")
+    axes.set_xlabel(f"ratio to {base}, geometric mean of the family (lower is better)")
+    axes.set_title("Micro benchmarks, time", loc="left", fontsize=11, pad=24)
+    legend_above(axes, others, palette)
+    save(figure, path)
+
+
+def plot_lookups(path, lookups):
+    """Four panels: random and local addresses, dependent and independent lookups."""
+    figure, panels = plt.subplots(2, 2, figsize=(9, 6.4), sharex=True, sharey="row")
+    sizes = sorted({key[3] for key in lookups})
+    for row, chain in zip(panels, ("dependent", "independent")):
+        for axes, pattern in zip(row, ("random", "local")):
+            for structure, colour in STRUCTURES.items():
+                points = [lookups[structure, pattern, chain, size] for size in sizes]
+                axes.plot(
+                    sizes,
+                    points,
+                    marker="o",
+                    markersize=3.5,
+                    linewidth=1.6,
+                    color=colour,
+                    label=LABELS[structure],
+                    linestyle="--" if structure == "NoLookup" else "-",
+                )
+            axes.set_xscale("log", base=2)
+            axes.set_yscale("log")
+            axes.set_xticks(sizes, [f"{s} MiB" if s < 1024 else f"{s // 1024} GiB" for s in sizes])
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            ticks = [1, 2, 5, 10, 20, 50, 100, 200]
+            axes.set_yticks([tick for tick in ticks if tick <= 2 * axes.get_ylim()[1]])
+            axes.yaxis.set_minor_formatter(NullFormatter())
+            axes.grid(True, color="#e5e5e5")
+            axes.set_title(f"{pattern} addresses, {chain} lookups", fontsize=10, loc="left")
+    for axes in panels[:, 0]:
+        axes.set_ylabel("ns for each lookup")
+    for axes in panels[1]:
+        axes.set_xlabel("heap")
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, ncols=5, loc="lower left", bbox_to_anchor=(0.06, 0.97), fontsize=9
+    )
+    figure.tight_layout()
+    save(figure, path)

@@ -1,0 +1,168 @@
+"""What is printed and written: CSV files, Markdown tables, the section of docs/benchmarks.md."""
+
+import csv
+import sys
+
+from samples import base_of, geometric_mean
+
+BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+SAMPLE_COLUMNS = (
+    "row",
+    "allocator",
+    "round",
+    "wall",
+    "cpu",
+    "rss_kib",
+    "faults",
+    "ns",
+    "disturbed",
+)
+
+
+def write_csv(path, heading, columns, rows):
+    """Line 1 says which command made the file, and on which machine; line 2 names the columns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        file.write(f"# {heading}\n")
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def sample_rows(samples):
+    for sample in samples:
+        values = (getattr(sample, column) for column in SAMPLE_COLUMNS)
+        yield [f"{v:.6g}" if isinstance(v, float) else ("" if v is None else v) for v in values]
+
+
+def table_text(header, rows):
+    """A Markdown table whose columns are padded, so that it reads well in a terminal too."""
+    cells = [header, *rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+
+    def line(row):
+        first, *rest = (
+            cell.ljust(w) if i == 0 else cell.rjust(w)
+            for i, (cell, w) in enumerate(zip(row, widths))
+        )
+        return "| " + " | ".join([first, *rest]) + " |"
+
+    rule = (
+        "|"
+        + "|".join(("-" * (w + 2)) if i == 0 else "-" * (w + 1) + ":" for i, w in enumerate(widths))
+        + "|"
+    )
+    return "\n".join([line(header), rule, *(line(row) for row in rows)])
+
+
+def shown(value, style=None):
+    """Two decimals, or three where two would say too little, unless a style is given."""
+    if value is None:
+        return "-"
+    return (style or ("{:.2f}" if value >= 0.1 else "{:.3f}")).format(value)
+
+
+def ratio_table(table, metric, rows, names, unit, divisor=1.0):
+    """Medians of the base, the others as ratios to it; the best of each row in bold."""
+    base = base_of(names)
+    others = [name for name in names if name != base]
+    lines = []
+    for row in rows:
+        best = table.best(metric, row, names)
+        value = table.median(metric, row, base)
+        cells = [(base, shown(value / divisor if value else None))]
+        cells += [(name, shown(table.ratio(metric, row, name, base))) for name in others]
+        bold = [
+            f"**{text}**" if table.median(metric, row, n) == best else text for n, text in cells
+        ]
+        spreads = [table.spread(metric, row, name) for name in names]
+        widest = max((spread for spread in spreads if spread is not None), default=None)
+        lines.append([row, *bold, shown(widest, "{:.0%}")])
+    return table_text(["", f"{base}, {unit}", *others, "spread"], lines)
+
+
+def mean_rows(table, metric, groups, names, title):
+    """Two lines of geometric means, over those rows that every allocator completed.
+
+    groups: lists of rows. Each group counts once, as the geometric mean of its rows.
+    """
+    complete = [
+        [row for row in group if all(table.median(metric, row, n) for n in names)]
+        for group in groups
+    ]
+
+    def means(ratio):
+        return [
+            geometric_mean(
+                [geometric_mean([ratio(row, name) for row in group]) for group in complete]
+            )
+            for name in names
+        ]
+
+    base = base_of(names)
+    to_base = means(lambda row, name: table.ratio(metric, row, name, base))
+    to_best = means(lambda row, name: table.ratio_to_best(metric, row, name, names))
+    return [
+        [f"{title}, to {base}", *map(shown, to_base)],
+        [f"{title}, to each row's best", *map(shown, to_best)],
+    ]
+
+
+def family_rows(rows, families):
+    """Maps each family to its rows of malloc_benchmark."""
+    grouped = {family: [row for row in rows if row.split("/")[0] == family] for family in families}
+    return {family: members for family, members in grouped.items() if members}
+
+
+def family_table(table, rows, names, families):
+    """Geometric means of each family: nanoseconds for the base, ratios to it for the others."""
+    base = base_of(names)
+    others = [name for name in names if name != base]
+    lines = []
+    for family, members in family_rows(rows, families).items():
+        nanoseconds = geometric_mean([table.median("ns", row, base) for row in members])
+        ratios = [1.0 if nanoseconds else None] + [
+            geometric_mean([table.ratio("ns", row, name, base) for row in members])
+            for name in others
+        ]
+        lowest = min((ratio for ratio in ratios if ratio), default=None)
+        texts = [shown(nanoseconds, "{:.1f}"), *map(shown, ratios[1:])]
+        bold = [f"**{t}**" if ratio == lowest and ratio else t for t, ratio in zip(texts, ratios)]
+        lines.append([family, *bold])
+    return table_text(["", f"{base}, ns", *others], lines)
+
+
+def lookup_table(lookups):
+    """Nanoseconds for one lookup, a column for each heap size."""
+    sizes = sorted({key[3] for key in lookups})
+    kinds = list(dict.fromkeys(key[:3] for key in lookups))
+    lines = []
+    for pattern, chain in dict.fromkeys(kind[1:] for kind in kinds):
+        for structure in dict.fromkeys(kind[0] for kind in kinds):
+            cells = [
+                shown(lookups.get((structure, pattern, chain, size)), "{:.1f}") for size in sizes
+            ]
+            lines.append([f"{pattern}, {chain}: {structure}", *cells])
+    names = [f"{size} MiB" if size < 1024 else f"{size // 1024} GiB" for size in sizes]
+    return table_text(["ns", *names], lines)
+
+
+def rows_of(samples, order):
+    """The rows that have samples, in the order of the programs or families in `order`."""
+    found = dict.fromkeys(sample.row for sample in samples)
+    return sorted(found, key=lambda row: order.index(row.split("/")[0]))
+
+
+def check_section(path):
+    """Exits with a message unless the document has both markers, once each, in this order."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        sys.exit(f"bench: {path} must contain {BEGIN} and {END}, once each")
+
+
+def replace_section(path, text):
+    """Puts `text` between the markers of a document."""
+    check_section(path)
+    old = path.read_text(encoding="utf-8")
+    before, after = old.split(BEGIN)[0], old.split(END)[1]
+    path.write_text(f"{before}{BEGIN}\n{text.strip()}\n{END}{after}", encoding="utf-8")

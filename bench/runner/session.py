@@ -1,0 +1,158 @@
+"""One run of the whole benchmark: rounds in shuffled order, repeats, progress."""
+
+import random
+import sys
+import time
+
+import micro
+from measure import RunFailed
+from samples import Sample, outliers
+
+FIRST_WARM_MIB = 256  # until the first run of a row has shown its peak
+WARM_FACTOR = 1.3
+
+
+class Progress:
+    """One line on stderr: rewritten in a terminal, else printed every few seconds."""
+
+    def __init__(self, total):
+        self.total, self.done, self.start, self.printed = total, 0, time.monotonic(), 0.0
+        self.terminal = sys.stderr.isatty()
+
+    def step(self, text):
+        """Called before each run."""
+        now = time.monotonic()
+        left = (now - self.start) / self.done * (self.total - self.done) if self.done else 0
+        line = f"bench: {self.done + 1}/{self.total} {text}" + (
+            f", {left / 60:.1f} min left" if left else ""
+        )
+        self.done += 1
+        if self.terminal:
+            print(f"\r\033[K{line[:100]}", end="", file=sys.stderr, flush=True)
+        elif now - self.printed > 10:
+            self.printed = now
+            print(line, file=sys.stderr, flush=True)
+
+    def say(self, text):
+        end = "\r\033[K" if self.terminal else ""
+        print(f"{end}bench: {text}", file=sys.stderr, flush=True)
+
+
+class Session:
+    """Runs programs and families on all allocators, and keeps their samples."""
+
+    def __init__(self, runner, allocators, options):
+        self.runner, self.allocators, self.options = runner, allocators, options
+        self.program_samples, self.micro_samples = [], []
+        self.peak_kib = {}
+        self.failures = {}  # (row, allocator) -> why
+        self.repeats = []  # what was repeated and why, in words
+        self.progress = None
+        self.interrupted = False
+
+    def warm_mib(self, row):
+        peak = self.peak_kib.get(row)
+        return WARM_FACTOR * peak / 1024 if peak else FIRST_WARM_MIB
+
+    def run_all(self, programs, families, malloc_benchmark):
+        """All rounds, each with its own order of rows, and of allocators within each row."""
+        jobs = [(self.run_program, program, program.name) for program in programs]
+        jobs += [(self.run_family, (malloc_benchmark, family), family) for family in families]
+        plain = next((a for a in self.allocators if a.library is None), self.allocators[0])
+        total = len(jobs) * (1 + self.options.rounds * len(self.allocators))
+        self.progress = Progress(total)
+        shuffle = random.Random(self.options.seed)
+
+        # A rehearsal on one allocator: it fills the page cache and shows how much to warm.
+        for run, what, row in jobs:
+            self.progress.step(f"rehearsal, {row}")
+            self.attempt(run, what, row, plain, 0)
+        for number in range(1, self.options.rounds + 1):
+            for run, what, row in shuffle.sample(jobs, len(jobs)):
+                for allocator in shuffle.sample(self.allocators, len(self.allocators)):
+                    self.progress.step(f"round {number}, {row} on {allocator.name}")
+                    self.attempt(run, what, row, allocator, number)
+        self.repeat_outliers(jobs)
+        self.progress.say(f"measured; {len(self.repeats)} runs were repeated")
+
+    def attempt(self, run, what, row, allocator, number):
+        """One run, and one more if it was disturbed. A failure ends the row for the allocator."""
+        if (row, allocator.name) in self.failures:
+            return
+        try:
+            why = run(what, row, allocator, number)
+            if why and number:
+                self.note_repeat(row, allocator.name, number, why)
+                again = run(what, row, allocator, number)
+                self.choose(row, allocator.name, number, why)
+                if again:
+                    self.repeats[-1] += " (and again)"
+        except (RunFailed, OSError) as why:
+            self.failures[row, allocator.name] = str(why)
+            self.progress.say(f"FAILED: {row} on {allocator.name}: {why}")
+
+    def note_repeat(self, row, name, number, why):
+        self.repeats.append(f"{row} on {name}, round {number}: {why}")
+
+    def choose(self, row, name, number, why):
+        """Of two samples of one run the slower one stops counting: disturbances only add time."""
+        for samples, metric in ((self.program_samples, "wall"), (self.micro_samples, "ns")):
+            groups = {}
+            for sample in samples:
+                mine = sample.row == row or sample.row.startswith(row + "/")
+                if (
+                    mine
+                    and (sample.allocator, sample.round) == (name, number)
+                    and not sample.disturbed
+                ):
+                    groups.setdefault(sample.row, []).append(sample)
+            for pair in groups.values():
+                for slower in sorted(pair, key=lambda sample: getattr(sample, metric))[1:]:
+                    slower.disturbed = why
+
+    def run_program(self, program, row, allocator, number):
+        directory = self.runner.scratch / row
+        cost, helper = program.measure(
+            self.runner, allocator, self.warm_mib(row), directory, self.options.quick
+        )
+        self.peak_kib[row] = max(self.peak_kib.get(row, 0), cost.rss_kib)
+        if number:
+            values = {
+                "wall": cost.wall,
+                "cpu": cost.cpu,
+                "rss_kib": cost.rss_kib,
+                "faults": cost.faults,
+            }
+            self.program_samples.append(Sample(row, allocator.name, number, **values))
+        return cost.disturbance(helper)
+
+    def run_family(self, what, row, allocator, number):
+        program, family = what
+        cost, rows = micro.measure(
+            self.runner, program, allocator, family, self.warm_mib(row), self.options.quick
+        )
+        self.peak_kib[row] = max(self.peak_kib.get(row, 0), cost.rss_kib)
+        if number:
+            for name, nanoseconds in rows.items():
+                self.micro_samples.append(Sample(name, allocator.name, number, ns=nanoseconds))
+        return cost.disturbance()
+
+    def repeat_outliers(self, jobs):
+        """Runs once more what took over 1.5 times the median of its kind (needs three rounds)."""
+        by_row = {row: (run, what) for run, what, row in jobs}
+        found = outliers(self.program_samples, "wall") + outliers(self.micro_samples, "ns")
+        libraries = {allocator.name: allocator for allocator in self.allocators}
+        kinds = sorted({(s.row.split("/")[0], s.allocator, s.round) for s in found})
+        for row, name, number in kinds:
+            why = "over 1.5 times the median"
+            run, what = by_row[row]
+            self.progress.total += 1
+            self.progress.step(f"repeating {row} on {name}")
+            try:
+                run(what, row, libraries[name], number)
+            except (RunFailed, OSError) as failure:
+                self.failures[row, name] = str(failure)
+                self.progress.say(f"FAILED: {row} on {name}: {failure}")
+                continue
+            self.note_repeat(row, name, number, why)
+            self.choose(row, name, number, why)
