@@ -13,16 +13,22 @@ constexpr size_t kReservedStep = kHugePageSize;
 constexpr size_t kLargestUnreservedStep = kMiB;
 constexpr size_t kSmallestUnreservedStep = 64 * kKiB;
 
-// Below this much committed heap huge pages cost more memory than they are worth: compressing with xz on
-// two threads (a heap of 45 MiB in blocks that are not filled) took 16% more with them, and no less time.
+// Below this much committed heap huge pages cost more memory than they are worth: compressing with
+// xz on two threads (a heap of 45 MiB in blocks that are not filled) took 16% more with them, and
+// no less time.
 constexpr PageCount kHugePagesFrom = PagesFor(128 * kMiB);
 
 // In the unreserved mode more free pages than this are unmapped at once: address space is what the
 // limit is about. A few are kept so that a program on the edge does not map and unmap for ever.
 constexpr PageCount kUnreservedSlack = PagesFor(256 * kKiB);
 
-// A conflict is stepped over so often in one extension before the window counts as full.
+// A conflict is stepped over so often in one extension before the window counts as full, in steps
+// that double so often.
 constexpr int kMostHoles = 64;
+constexpr int kMostDoublings = 16;
+
+// Enough to find a few foreign pages by halving, whatever the length of the run they are in.
+constexpr int kMostProbes = 64;
 
 }  // namespace
 
@@ -53,9 +59,9 @@ PageCount PageHeap::RoundToOsPages(PageCount pages) const {
 
 Span* PageHeap::Allocate(PageCount pages, PageCount alignment, SpanKind kind) {
   pages = RoundToOsPages(pages);
-  if (os_unit_.value > 1) {
-    alignment.value = static_cast<uint32_t>(RoundUp(alignment.value, os_unit_.value));
-  }
+  // Every run begins at an OS page: that alignment costs nothing.
+  alignment.value =
+      alignment <= os_unit_ ? 1 : static_cast<uint32_t>(RoundUp(alignment.value, os_unit_.value));
   SpinLockHolder holder(lock_);
   Span* const span = spans_.Acquire();
   if (span == nullptr) return nullptr;
@@ -93,8 +99,7 @@ bool PageHeap::FindOrExtend(PageCount pages, PageCount alignment, PageRun* run) 
   for (int attempt = 0; attempt < kMostHoles; ++attempt) {
     if (index_.FindFree(pages, alignment, run)) return true;
     // A preference, as for the slot grid, is not worth new pages where address space is short.
-    if (!arena_->reserved() && !IsPowerOfTwo(alignment.value) &&
-        index_.FindFree(pages, os_unit_, run)) {
+    if (!arena_->reserved() && !IsPowerOfTwo(alignment.value) && index_.FindFree(pages, {1}, run)) {
       return true;
     }
     const PageCount wanted = pages + alignment - PageCount{1};
@@ -107,7 +112,7 @@ bool PageHeap::FindOrExtend(PageCount pages, PageCount alignment, PageRun* run) 
     }
     if (!ExtendFrontier(missing)) {
       // The alignment may cost what is not there; only powers of two are promises.
-      return !IsPowerOfTwo(alignment.value) && index_.FindFree(pages, os_unit_, run);
+      return !IsPowerOfTwo(alignment.value) && index_.FindFree(pages, {1}, run);
     }
   }
   return false;
@@ -125,13 +130,20 @@ bool PageHeap::ExtendFrontier(PageCount pages) {
   PageCount step = {static_cast<uint32_t>(RoundUp(needed.value, commit_step_.value))};
   for (int attempt = 0; attempt < kMostHoles; ++attempt) {
     const PageRun run = {frontier_, step};
+    if (run.begin.value + uint64_t{step.value} > PagesFor(arena_->window()).value) {
+      if (step == needed) return false;
+      step = needed;
+      continue;
+    }
     const MapResult result = arena_->Extend(run);
     if (result == MapResult::kOccupied) {
-      // A hole: its pages exist for the page map, and are never free.
+      // A hole: its pages exist for the page map, and are never free. Its end is unknown, so the
+      // next step is longer.
       if (!EnsureArrays(run.end(), false)) return false;
       foreign_ = foreign_ + run.length;
       frontier_ = run.end();
       extent_->store(frontier_.offset(), std::memory_order_release);
+      if (attempt < kMostDoublings) step = step + step;
       continue;
     }
     if (result == MapResult::kOk && EnsureArrays(run.end(), step == needed)) {
@@ -171,6 +183,7 @@ MapResult PageHeap::CommitRun(PageRun run) {
     result = arena_->Commit(run);
   }
   if (result != MapResult::kOk) return result;
+  conflicts_ = 0;
   index_.Set(Bits::kUsable, committed);
   committed_ = committed_ + committed.length;
   peak_committed_ = std::max(peak_committed_, committed_);
@@ -192,34 +205,60 @@ MapResult PageHeap::EnsureUsable(PageRun run) {
   PageRun missing;
   while (index_.FirstWith(Bits::kUsable, false, rest, &missing)) {
     const MapResult result = CommitRun(missing);
-    if (result == MapResult::kOccupied) MarkForeignWithin(missing);
+    if (result == MapResult::kOccupied) StepOverForeign(WidenForCommit(missing));
     if (result != MapResult::kOk) return result;
     rest = {missing.end(), run.end() - missing.end()};
   }
   return MapResult::kOk;
 }
 
-void PageHeap::MarkForeignWithin(PageRun run) {
-  // Halving finds the foreign pages of a long run in few calls; what can be had is kept.
+void PageHeap::StepOverForeign(PageRun run) {
+  int calls = kMostProbes;
+  const PageCount foreign_before = foreign_;
+  FindForeign(run, &calls);
+  const bool all_foreign = foreign_ - foreign_before == run.length && run.length > os_unit_;
+  if (calls > 0 && !all_foreign) {
+    conflicts_ = 0;
+    return;
+  }
+  // There is much of it, and how far it reaches nobody says. Addresses are plenty and calls are
+  // not: what lies ahead is given up in steps that double from one such conflict to the next.
+  const PageCount step = {commit_step_.value << std::min(conflicts_, kMostDoublings)};
+  ++conflicts_;
+  PageId end = run.end() + step;
+  if (end > frontier_) ExtendFrontier(end - frontier_);
+  end = std::min(end, frontier_);
+  PageRun rest = {run.end(), end - run.end()};
+  PageRun part;
+  while (index_.FirstWith(Bits::kUsable, false, rest, &part)) {
+    GiveUp(part);
+    rest = {part.end(), end - part.end()};
+  }
+}
+
+void PageHeap::FindForeign(PageRun run, int* calls) {
+  if (*calls == 0) return GiveUp(run);
+  --*calls;
   const MapResult result = arena_->Commit(run);
   if (result == MapResult::kOk) {
     index_.Set(Bits::kUsable, run);
     committed_ = committed_ + run.length;
     peak_committed_ = std::max(peak_committed_, committed_);
-    return;
-  }
-  if (run.length > os_unit_) {
+  } else if (result == MapResult::kOccupied) {
     const PageCount half = RoundToOsPages({run.length.value / 2});
-    if (half < run.length) {
-      MarkForeignWithin({run.begin, half});
-      MarkForeignWithin({run.begin + half, run.length - half});
-      return;
-    }
+    if (run.length <= os_unit_ || half >= run.length) return GiveUp(run);
+    FindForeign({run.begin, half}, calls);
+    FindForeign({run.begin + half, run.length - half}, calls);
   }
-  if (result == MapResult::kOccupied) {
-    index_.MarkUsed(run);
-    free_ = free_ - run.length;
-    foreign_ = foreign_ + run.length;
+}
+
+void PageHeap::GiveUp(PageRun run) {
+  PageRun gone;
+  while (index_.FirstWith(Bits::kFree, true, run, &gone)) {
+    index_.MarkUsed(gone);
+    free_ = free_ - gone.length;
+    foreign_ = foreign_ + gone.length;
+    run = {gone.end(), run.end() - gone.end()};
   }
 }
 
@@ -297,7 +336,7 @@ void PageHeap::ShrinkInPlace(Span* span, PageCount pages) {
 }
 
 Span* PageHeap::Move(Span* span, PageCount pages) {
-  Span* const target = Allocate(pages, os_unit_, SpanKind::kLarge);
+  Span* const target = Allocate(pages, {1}, SpanKind::kLarge);
   if (target == nullptr) return nullptr;
   const PageRun from = {span->first_page, span->pages};
   const PageRun to = {target->first_page, span->pages};

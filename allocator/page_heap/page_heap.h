@@ -87,7 +87,11 @@ class PageHeap {
   MapResult EnsureUsable(PageRun run);
   MapResult CommitRun(PageRun run);
   PageRun WidenForCommit(PageRun run) const;
-  void MarkForeignWithin(PageRun run);
+  // A commit of `run` met a foreign mapping: commits what can be had of it and gives up the rest.
+  void StepOverForeign(PageRun run);
+  void FindForeign(PageRun run, int* calls);
+  // Free pages of `run` that belong to somebody else become part of a hole.
+  void GiveUp(PageRun run);
   void AdviseHugePages(PageRun run);
   // Takes a free, usable run out of the index; returns whether it reads as zero.
   bool Take(PageRun run);
@@ -105,6 +109,8 @@ class PageHeap {
   HugePages huge_pages_ = HugePages::kAuto;
   PageCount os_unit_;      // pages in an OS page, at least 1
   PageCount commit_step_;  // commit is rounded up to multiples of this where pages are free
+
+  int conflicts_ = 0;  // conflicts in a row that were too large to be explored
 
   PageId frontier_;
   PageCount small_, large_, free_, free_dirty_, foreign_, committed_, peak_committed_;

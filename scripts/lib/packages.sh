@@ -1,0 +1,27 @@
+# The Debian 12 packages that the commands in scripts/ need: one list per purpose, nowhere else.
+# Sourced by the commands; sets arrays and does nothing.
+# shellcheck shell=bash
+
+# shellcheck disable=SC2034  # the arrays are used by whoever sources this file
+
+# Building libprairie.so: Bazel 4.2.3 with what it would otherwise download, and the compiler.
+packages_build=(bazel-bootstrap bazel-platforms bazel-rules-java bazel-rules-proto g++)
+
+# Building the unit tests and the benchmarks, and counting results.
+packages_test_build=(libgtest-dev libgmock-dev libbenchmark-dev python3)
+
+# The real programs that the integration tests run.
+# redis-tools without redis-server: that package starts a service, and the server is the same file as redis-check-rdb.
+packages_test_programs=(git lua5.4 nodejs perl redis-tools sqlite3 tar xz-utils)
+
+# The demonstration of scripts/run.
+packages_demonstration=(python3)
+
+# The second compiler (--config=clang).
+packages_clang=(clang)
+
+# scripts/lint.
+packages_lint=(clang-format clang-tidy python3)
+
+# The allocators that the benchmarks compare with, and their plots.
+packages_bench=(libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4 python3-matplotlib)

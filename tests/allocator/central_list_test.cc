@@ -1,0 +1,247 @@
+// Central lists: what they hand out and take back, and the faults that they notice.
+#include "allocator/central/central_list.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <random>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "tests/support/object_lists.h"
+#include "tests/support/test_heap.h"
+#include "tests/support/test_heap_modes.h"
+
+namespace prairie {
+namespace {
+
+class CentralListTest : public TestWithHeap {
+ protected:
+  // Fetches without expecting a fault.
+  std::vector<FreeObject*> Fetch(SizeClass c, uint32_t most) {
+    ListFault fault;
+    const ObjectList list = heap().central(c).Fetch(most, &fault);
+    EXPECT_EQ(fault.kind, ListFault::kNone);
+    return ObjectsOf(list);
+  }
+  // Until there are `count`.
+  std::vector<FreeObject*> FetchAll(SizeClass c, size_t count) {
+    std::vector<FreeObject*> all;
+    while (all.size() < count) {
+      const auto some = Fetch(c, static_cast<uint32_t>(count - all.size()));
+      EXPECT_FALSE(some.empty());
+      if (some.empty()) break;
+      all.insert(all.end(), some.begin(), some.end());
+    }
+    return all;
+  }
+  void ReturnWell(SizeClass c, const std::vector<FreeObject*>& objects) {
+    EXPECT_EQ(heap().central(c).Return(ListOf(objects)).kind, ListFault::kNone);
+  }
+  size_t SmallBytes() { return heap().page_heap().stats().small_bytes; }
+};
+
+TEST_P(CentralListTest, ObjectsOfEveryClassAreSlotsInAddressOrder) {
+  for (int i = 1; i < kSizeClassCount; ++i) {
+    const SizeClass c = static_cast<SizeClass>(i);
+    const size_t size = kSizeClasses[c].size;
+    const auto objects = Fetch(c, 8);
+    ASSERT_GE(objects.size(), 1U);
+    ASSERT_LE(objects.size(), 8U);
+    EXPECT_EQ(heap().central(c).allocated_count(), objects.size());
+    FreeObject* previous = nullptr;
+    for (FreeObject* object : objects) {
+      const uintptr_t offset = reinterpret_cast<uintptr_t>(object) - heap().arena().base();
+      EXPECT_EQ(offset % size, 0U);
+      EXPECT_TRUE(heap().central(c).IsAllocated(object));
+      EXPECT_FALSE(heap().central(c).IsAllocated(reinterpret_cast<char*>(object) + 8));
+      const PageId first = heap().arena().PageOf(reinterpret_cast<uintptr_t>(object));
+      const PageId last = heap().arena().PageOf(reinterpret_cast<uintptr_t>(object) + size - 1);
+      EXPECT_EQ(heap().page_map().class_of(first), c);
+      EXPECT_EQ(heap().SpanAt(first), heap().SpanAt(last));
+      EXPECT_GT(object, previous);
+      previous = object;
+    }
+    ReturnWell(c, objects);
+    EXPECT_EQ(heap().central(c).allocated_count(), 0U);
+  }
+  EXPECT_EQ(SmallBytes(), 0U) << "empty spans go back";
+  heap().Check();
+}
+
+TEST_P(CentralListTest, ObjectsDoNotOverlap) {
+  for (const size_t size : {16, 48, 112, 320, 512, 1152, 4096, 10240, 32768}) {
+    const SizeClass c = ClassOfSize(size);
+    auto objects = FetchAll(c, 3 * kSizeClasses[c].span_pages.bytes() / size);
+    std::sort(objects.begin(), objects.end());
+    for (size_t i = 1; i < objects.size(); ++i) {
+      ASSERT_GE(reinterpret_cast<char*>(objects[i]) - reinterpret_cast<char*>(objects[i - 1]),
+                static_cast<ptrdiff_t>(size));
+    }
+    heap().Check();
+    ReturnWell(c, objects);
+  }
+  EXPECT_EQ(SmallBytes(), 0U);
+}
+
+TEST_P(CentralListTest, WhatComesBackGoesOutAgainLowestFirst) {
+  const SizeClass c = ClassOfSize(64);
+  const auto objects = FetchAll(c, 100);
+  const std::vector<FreeObject*> back = {objects[70], objects[3], objects[50], objects[4]};
+  ReturnWell(c, back);
+  EXPECT_EQ(heap().central(c).allocated_count(), 96U);
+  for (FreeObject* object : back) EXPECT_FALSE(heap().central(c).IsAllocated(object));
+  heap().Check();
+  EXPECT_EQ(Fetch(c, 3), (std::vector<FreeObject*>{objects[3], objects[4], objects[50]}));
+  EXPECT_EQ(Fetch(c, 1), (std::vector<FreeObject*>{objects[70]}));
+  heap().Check();
+}
+
+TEST_P(CentralListTest, MemoryThatNobodyAskedForIsNotTouched) {
+  constexpr size_t kSize = 64;
+  const auto objects = Fetch(ClassOfSize(kSize), 2);
+  ASSERT_EQ(objects.size(), 2U);
+  const char* const behind = reinterpret_cast<const char*>(objects[1]) + kSize;
+  // But for the mark that shows that there is no object.
+  EXPECT_TRUE(reinterpret_cast<const FreeObject*>(behind)->IsFree(TestHeap::kMarkKey));
+  for (size_t i = sizeof(FreeObject); i < 20 * kSize; ++i) ASSERT_EQ(behind[i], 0) << i;
+}
+
+TEST_P(CentralListTest, ASecondReturnIsADoubleFree) {
+  const SizeClass c = ClassOfSize(96);
+  const auto objects = FetchAll(c, 10);
+  ReturnWell(c, {objects[2]});
+  const ListFault fault = heap().central(c).Return(ListOf({objects[1], objects[2], objects[3]}));
+  EXPECT_EQ(fault.kind, ListFault::kDoubleFree);
+  EXPECT_EQ(fault.object, objects[2]);
+  EXPECT_EQ(fault.size_class, c);
+  heap().Check();
+}
+
+TEST_P(CentralListTest, WhatFollowsADoubleFreeIsTakenBack) {
+  const SizeClass c = ClassOfSize(96);
+  const auto objects = FetchAll(c, 10);
+  ReturnWell(c, {objects[2]});
+  heap().central(c).Return(ListOf({objects[1], objects[2], objects[3]}));
+  EXPECT_EQ(heap().central(c).allocated_count(), 7U);
+  EXPECT_FALSE(heap().central(c).IsAllocated(objects[3]));
+  heap().Check();
+}
+
+TEST_P(CentralListTest, ASmashedObjectEndsTheListAndStaysOut) {
+  for (const bool smash_link : {true, false}) {
+    const SizeClass c = ClassOfSize(128);
+    const auto objects = FetchAll(c, 10);
+    const ObjectList list = ListOf({objects[0], objects[1], objects[2], objects[3]});
+    if (smash_link) {
+      objects[1]->next = reinterpret_cast<FreeObject*>(uintptr_t{0x4141414141414141});
+    } else {
+      objects[1]->mark = 0;
+    }
+    const ListFault fault = heap().central(c).Return(list);
+    EXPECT_EQ(fault.kind, ListFault::kSmashed);
+    EXPECT_EQ(fault.object, objects[1]);
+    EXPECT_EQ(fault.size_class, c);
+    EXPECT_FALSE(heap().central(c).IsAllocated(objects[0])) << "what came before is back";
+    for (const int i : {1, 2, 3}) EXPECT_TRUE(heap().central(c).IsAllocated(objects[i]));
+    heap().Check();
+  }
+}
+
+TEST_P(CentralListTest, AnObjectWrittenToWhileItLiesHereIsNeverHandedOut) {
+  const SizeClass c = ClassOfSize(128);
+  const auto objects = FetchAll(c, 10);
+  ReturnWell(c, {objects[4], objects[5], objects[6]});
+  objects[5]->next = nullptr;
+  objects[5]->mark = 1;
+  ListFault fault;
+  auto got = ObjectsOf(heap().central(c).Fetch(2, &fault));
+  EXPECT_EQ(fault.kind, ListFault::kSmashed);
+  EXPECT_EQ(fault.object, objects[5]);
+  std::set<FreeObject*> seen(got.begin(), got.end());
+  for (FreeObject* object : FetchAll(c, 300)) seen.insert(object);
+  EXPECT_EQ(seen.count(objects[4]), 1U);
+  EXPECT_EQ(seen.count(objects[5]), 0U);
+  EXPECT_EQ(seen.count(objects[6]), 1U);
+  heap().Check();
+}
+
+TEST_P(CentralListTest, WithoutMemoryTheListIsEmpty) {
+  const SizeClass c = ClassOfSize(1000);
+  heap().os().FailFromNth(1);
+  ListFault fault;
+  EXPECT_EQ(heap().central(c).Fetch(10, &fault).count, 0U);
+  EXPECT_EQ(fault.kind, ListFault::kNone);
+  heap().Check();
+  heap().os().Heal();
+  EXPECT_FALSE(Fetch(c, 10).empty());
+  heap().Check();
+}
+
+TEST_P(CentralListTest, AgreesWithAModel) {
+  const uint64_t seed = 5;
+  std::mt19937_64 random(seed);
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  const SizeClass classes[] = {ClassOfSize(16),  ClassOfSize(80),   ClassOfSize(448),
+                               ClassOfSize(640), ClassOfSize(7168), ClassOfSize(28672)};
+  std::vector<FreeObject*> out[std::size(classes)];
+  std::set<FreeObject*> all;
+  for (int round = 0; round < 4000; ++round) {
+    const size_t k = random() % std::size(classes);
+    const SizeClass c = classes[k];
+    if (random() % 2 == 0 && out[k].size() * kSizeClasses[c].size < kMiB) {
+      for (FreeObject* object : Fetch(c, 1 + static_cast<uint32_t>(random() % 40))) {
+        ASSERT_TRUE(all.insert(object).second) << "handed out twice";
+        out[k].push_back(object);
+      }
+    } else {
+      std::shuffle(out[k].begin(), out[k].end(), random);
+      std::vector<FreeObject*> back;
+      for (uint64_t n = random() % 40; n > 0 && !out[k].empty(); --n) {
+        back.push_back(out[k].back());
+        all.erase(out[k].back());
+        out[k].pop_back();
+      }
+      ReturnWell(c, back);
+    }
+    ASSERT_EQ(heap().central(c).allocated_count(), out[k].size());
+    if (round % 200 == 0) heap().Check();
+  }
+  for (size_t k = 0; k < std::size(classes); ++k) ReturnWell(classes[k], out[k]);
+  heap().Check();
+  EXPECT_EQ(SmallBytes(), 0U);
+}
+
+TEST_P(CentralListTest, ThreadsNeverGetTheSameObject) {
+  constexpr int kThreads = 4;
+  const SizeClass c = ClassOfSize(48);
+  std::atomic<int> shared{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      std::mt19937_64 random(static_cast<uint64_t>(t));
+      for (int round = 0; round < 2000; ++round) {
+        ListFault fault;
+        std::vector<FreeObject*> objects =
+            ObjectsOf(heap().central(c).Fetch(1 + static_cast<uint32_t>(random() % 30), &fault));
+        // The third word of an object belongs to whoever has it.
+        for (FreeObject* object : objects) reinterpret_cast<int64_t*>(object)[2] = t;
+        for (FreeObject* object : objects) {
+          if (reinterpret_cast<int64_t*>(object)[2] != t) ++shared;
+        }
+        if (heap().central(c).Return(ListOf(objects)).kind != ListFault::kNone) ++shared;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(shared, 0);
+  EXPECT_EQ(heap().central(c).allocated_count(), 0U);
+  heap().Check();
+}
+
+INSTANTIATE_HEAP_MODES(CentralListTest);
+
+}  // namespace
+}  // namespace prairie

@@ -1,0 +1,253 @@
+// The heap of the process: what it says about any pointer, its figures, threads, and fork.
+#include "allocator/heap/heap.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "allocator/fast_path/fast_path.h"
+
+namespace prairie {
+namespace {
+
+char* New(size_t size) {
+  void* const object = Allocate(size);
+  EXPECT_NE(object, nullptr) << size;
+  return static_cast<char*>(object);
+}
+void Delete(void* pointer) { Free(pointer, Call::kFree); }
+
+Lookup::Kind KindOf(const void* pointer) { return heap.Find(pointer).kind; }
+
+// Whatever earlier tests left in caches goes home.
+class HeapTest : public testing::Test {
+ protected:
+  void SetUp() override { heap.Trim(Release::kMemory); }
+};
+
+TEST_F(HeapTest, PointersFromElsewhereAreForeign) {
+  ASSERT_TRUE(heap.EnsureInitialized());
+  static int in_data;
+  int on_stack;
+  void* const from_libc = malloc(10);
+  EXPECT_EQ(KindOf(nullptr), Lookup::kNull);
+  EXPECT_EQ(KindOf(&in_data), Lookup::kForeign);
+  EXPECT_EQ(KindOf(&on_stack), Lookup::kForeign);
+  EXPECT_EQ(KindOf(from_libc), Lookup::kForeign);
+  EXPECT_EQ(KindOf(reinterpret_cast<void*>(&KindOf)), Lookup::kForeign);
+  for (const uintptr_t address :
+       {uintptr_t{1}, uintptr_t{16}, UINTPTR_MAX, UINTPTR_MAX - 15, uintptr_t{1} << 63,
+        heap.arena().base() - 1, heap.arena().base() - 16, heap.arena().base() + fast.extent,
+        heap.arena().base() + heap.arena().window()}) {
+    EXPECT_EQ(KindOf(reinterpret_cast<void*>(address)), Lookup::kForeign) << std::hex << address;
+  }
+  free(from_libc);
+}
+
+TEST_F(HeapTest, EveryAddressInASmallObject) {
+  for (const size_t size : {1, 16, 24, 100, 448, 1000, 5000, 32768}) {
+    char* const object = New(size);
+    const size_t whole = kSizeClasses[ClassOfSize(size)].size;
+    const Lookup found = heap.Find(object);
+    EXPECT_EQ(found.kind, Lookup::kObject);
+    EXPECT_EQ(found.object, reinterpret_cast<uintptr_t>(object));
+    EXPECT_EQ(found.size, whole);
+    ASSERT_NE(found.span, nullptr);
+    EXPECT_EQ(found.span->kind, SpanKind::kSmall);
+    for (size_t i = 1; i < whole; ++i) {
+      const Lookup inside = heap.Find(object + i);
+      ASSERT_EQ(inside.kind, Lookup::kInterior) << size << " + " << i;
+      ASSERT_EQ(inside.object, reinterpret_cast<uintptr_t>(object));
+      const Lookup containing = heap.FindContaining(object + i);
+      ASSERT_EQ(containing.kind, Lookup::kObject);
+      ASSERT_EQ(containing.object, reinterpret_cast<uintptr_t>(object));
+      ASSERT_EQ(containing.size, whole);
+    }
+    Delete(object);
+  }
+}
+
+TEST_F(HeapTest, AFreedSmallObjectIsFreeWhereverItLies) {
+  char* const object = New(200);
+  char* const neighbour = New(200);  // Keeps the span.
+  Delete(object);
+  EXPECT_EQ(KindOf(object), Lookup::kFree) << "in the thread's cache";
+  EXPECT_EQ(KindOf(object + 16), Lookup::kInterior);
+  EXPECT_EQ(heap.FindContaining(object + 16).kind, Lookup::kFree) << "but not in a live one";
+  heap.Trim(Release::kMemory);
+  EXPECT_EQ(KindOf(object), Lookup::kFree) << "in the central list";
+  Delete(neighbour);
+  heap.Trim(Release::kMemory);
+  EXPECT_NE(KindOf(object), Lookup::kObject) << "its span is gone";
+  EXPECT_NE(KindOf(object), Lookup::kInterior);
+}
+
+TEST_F(HeapTest, ASlotThatWasNeverHandedOutIsWild) {
+  const size_t size = 3000;
+  char* const object = New(size);
+  const Lookup found = heap.Find(object);
+  const uintptr_t first = heap.AddressOf(found.span) + found.span->first_slot;
+  ASSERT_LT(found.span->carved, found.span->slots);
+  const uintptr_t never = first + size_t{found.span->carved} * found.size;
+  EXPECT_EQ(KindOf(reinterpret_cast<void*>(never)), Lookup::kWild);
+  EXPECT_EQ(KindOf(reinterpret_cast<void*>(never + 8)), Lookup::kWild);
+  Delete(object);
+}
+
+TEST_F(HeapTest, EveryPageOfALargeObject) {
+  for (const size_t size : {kMaxSmallSize + 1, size_t{100000}, 3 * kMiB}) {
+    char* const object = New(size);
+    const Lookup found = heap.Find(object);
+    EXPECT_EQ(found.kind, Lookup::kObject);
+    EXPECT_EQ(found.size,
+              RoundUp(size, heap.OsPageSize() > kPageSize ? heap.OsPageSize() : kPageSize));
+    for (size_t i = 1; i < found.size; i += 4095) {
+      ASSERT_EQ(KindOf(object + i), Lookup::kInterior) << i;
+      ASSERT_EQ(heap.FindContaining(object + i).object, reinterpret_cast<uintptr_t>(object));
+    }
+    Delete(object);
+    EXPECT_EQ(KindOf(object), Lookup::kFree);
+    EXPECT_EQ(KindOf(object + kPageSize), Lookup::kWild);
+    EXPECT_EQ(heap.FindContaining(object + 1).kind, Lookup::kWild);
+  }
+}
+
+TEST_F(HeapTest, AFreePageIsWild) {
+  char* const object = New(kMiB);
+  Delete(object);
+  // Somewhere in what is free now there is a page that never began anything.
+  EXPECT_EQ(KindOf(object + 512 * kKiB + 64), Lookup::kWild);
+  const uintptr_t last = heap.arena().base() + fast.extent - 1;
+  EXPECT_NE(KindOf(reinterpret_cast<void*>(last)), Lookup::kForeign);
+}
+
+TEST_F(HeapTest, FiguresAreExactAndReturnToWhereTheyWere) {
+  const HeapStats before = heap.Stats();
+  std::vector<void*> objects;
+  size_t bytes = 0, large = 0;
+  for (size_t size = 0; size < 100000; size += 37 + size / 16) {
+    void* const object = New(size);
+    objects.push_back(object);
+    bytes += UsableSize(object);
+    if (size > kMaxSmallSize) large += UsableSize(object);
+  }
+  const HeapStats during = heap.Stats();
+  EXPECT_EQ(during.allocated_count - before.allocated_count, objects.size());
+  EXPECT_EQ(during.allocated_bytes - before.allocated_bytes, bytes);
+  EXPECT_EQ(during.pages.large_bytes - before.pages.large_bytes, large);
+  for (void* object : objects) Delete(object);
+  const HeapStats after = heap.Stats();
+  EXPECT_EQ(after.allocated_count, before.allocated_count);
+  EXPECT_EQ(after.allocated_bytes, before.allocated_bytes);
+  EXPECT_GT(after.cached_bytes, 0U);
+  heap.Trim(Release::kMemory);
+  const HeapStats trimmed = heap.Stats();
+  EXPECT_EQ(trimmed.allocated_count, before.allocated_count);
+  EXPECT_EQ(trimmed.cached_bytes, 0U);
+  EXPECT_EQ(trimmed.pages.free_dirty_bytes, 0U);
+  heap.page_heap().CheckInvariants();
+}
+
+TEST_F(HeapTest, TrimReturnsWhatItSays) {
+  void* const object = New(10 * kMiB);
+  memset(object, 1, 10 * kMiB);
+  Delete(object);
+  const HeapStats before = heap.Stats();
+  const size_t returned = heap.Trim(Release::kMemory);
+  const HeapStats after = heap.Stats();
+  EXPECT_EQ(after.pages.free_dirty_bytes, 0U);
+  if (after.reserved) {
+    EXPECT_EQ(returned, before.pages.free_dirty_bytes);
+  } else {
+    EXPECT_EQ(before.pages.committed_bytes - after.pages.committed_bytes, returned);
+  }
+  EXPECT_EQ(heap.Trim(Release::kMemory), 0U);
+}
+
+TEST_F(HeapTest, AThreadsCacheGoesHomeWhenItEnds) {
+  const HeapStats before = heap.Stats();
+  std::vector<void*> left(1000);
+  std::thread([&] {
+    for (void*& object : left) object = New(80);
+    for (int i = 0; i < 500; ++i) Delete(New(300));
+    EXPECT_EQ(heap.Stats().thread_count, before.thread_count + 1);
+  }).join();
+  const HeapStats after = heap.Stats();
+  EXPECT_EQ(after.thread_count, before.thread_count);
+  EXPECT_EQ(after.allocated_count, before.allocated_count + left.size());
+  for (void* object : left) Delete(object);
+  EXPECT_EQ(heap.Stats().allocated_count, before.allocated_count);
+}
+
+// A destructor of thread-specific data may run after the cache's own.
+TEST_F(HeapTest, AThreadMayAllocateAndFreeInItsLastDestructors) {
+  static pthread_key_t key;
+  static std::atomic<int> rounds;
+  const size_t before = heap.Stats().allocated_count;
+  ASSERT_EQ(pthread_key_create(&key,
+                               [](void* value) {
+                                 Delete(value);
+                                 Delete(New(1000));
+                                 if (++rounds < PTHREAD_DESTRUCTOR_ITERATIONS)
+                                   pthread_setspecific(key, New(50));
+                               }),
+            0);
+  std::thread([] { pthread_setspecific(key, New(50)); }).join();
+  EXPECT_EQ(rounds, PTHREAD_DESTRUCTOR_ITERATIONS);
+  pthread_key_delete(key);
+  EXPECT_EQ(heap.Stats().allocated_count, before);
+}
+
+TEST_F(HeapTest, AChildOfAThreadedParentMayAllocateAtOnce) {
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&stop, t] {
+      std::vector<void*> objects;
+      for (unsigned i = 0; !stop; ++i) {
+        objects.push_back(Allocate((i * 131 + static_cast<unsigned>(t)) % 50000));
+        if (objects.size() > 200) {
+          for (void* object : objects) Delete(object);
+          objects.clear();
+        }
+      }
+      for (void* object : objects) Delete(object);
+    });
+  }
+  for (int round = 0; round < 30; ++round) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(20);  // A lock held by a thread that does not exist here would be waited for, for ever.
+      for (int i = 0; i < 300; ++i) Delete(New(static_cast<size_t>(i) * 200));
+      heap.Trim(Release::kMemory);
+      heap.page_heap().CheckInvariants();
+      _exit(heap.Stats().thread_count == 1 ? 0 : 1);
+    }
+    ASSERT_GT(child, 0);
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_EQ(status, 0) << "round " << round;
+  }
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST_F(HeapTest, SizesBeyondTheWindowGiveNull) {
+  for (const size_t size :
+       {heap.arena().window() + 1, kMaxObjectSize, kMaxObjectSize + 1, SIZE_MAX - 1, SIZE_MAX}) {
+    EXPECT_EQ(heap.AllocateLarge(size, 1), nullptr) << size;
+    EXPECT_EQ(heap.AllocateLarge(size, 4096), nullptr) << size;
+  }
+  EXPECT_EQ(heap.AllocateLarge(1, heap.arena().window() * 2), nullptr);
+  EXPECT_EQ(heap.AllocateLarge(1, size_t{1} << 63), nullptr);
+  heap.page_heap().CheckInvariants();
+}
+
+}  // namespace
+}  // namespace prairie

@@ -1,0 +1,195 @@
+// The page heap under limits, and with the mappings of others in the way.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "allocator/page_heap/page_heap.h"
+#include "tests/support/kept_spans.h"
+#include "tests/support/test_heap.h"
+#include "tests/support/test_heap_modes.h"
+
+namespace prairie {
+namespace {
+
+using Call = FakeMemory::Call;
+using State = FakeMemory::State;
+
+class PageHeapLimitsTest : public TestWithHeap {
+ protected:
+  PageHeap& pages() { return heap().page_heap(); }
+  Span* Large(size_t bytes) { return pages().Allocate(PagesFor(bytes), {1}, SpanKind::kLarge); }
+  void Fill(KeptSpans& kept, size_t bytes) {
+    while (kept.Keep(Large(bytes))) ASSERT_LT(kept.size(), 4000U);
+  }
+  void ExpectSound(const KeptSpans& kept) {
+    EXPECT_TRUE(kept.AreIntact());
+    heap().Check();
+  }
+};
+
+TEST_P(PageHeapLimitsTest, ADataLimitIsReachedAndLeftAgain) {
+  const size_t limit = 64 * kMiB;
+  heap().os().set_data_limit(limit);
+  for (int round = 0; round < 3; ++round) {
+    KeptSpans kept(heap());
+    Fill(kept, 300 * kKiB);
+    EXPECT_GE(pages().stats().large_bytes, limit / 100 * 90) << "round " << round;
+    ExpectSound(kept);
+    kept.FreeAll();
+    heap().Check();
+  }
+}
+
+TEST_P(PageHeapLimitsTest, ALimitLoweredBelowWhatIsUsedLeavesWhatIsThere) {
+  KeptSpans kept(heap());
+  ASSERT_TRUE(kept.Keep(Large(3 * kMiB)));
+  Span* const other = Large(3 * kMiB);
+  heap().os().set_address_space_limit(kMiB);
+  heap().os().set_data_limit(kMiB);
+  EXPECT_EQ(Large(100 * kMiB), nullptr);
+  ExpectSound(kept);
+  pages().Free(other);
+  EXPECT_TRUE(kept.Keep(Large(100 * kKiB))) << "from what it has";
+  ExpectSound(kept);
+}
+
+INSTANTIATE_HEAP_MODES(PageHeapLimitsTest);
+
+// Where address space is limited, or others may map within the arena.
+class UnreservedPageHeapTest : public PageHeapLimitsTest {};
+
+TEST_P(UnreservedPageHeapTest, AnAddressSpaceLimitIsReachedAndLeftAgain) {
+  const size_t limit = 64 * kMiB, others = 5 * kMiB;
+  TestHeapConfig config = GetParam();
+  config.address_space_limit = limit;
+  NewHeap(config);
+  heap().os().set_address_space_in_use(others);
+  for (const size_t size : {300 * kKiB, 64 * kKiB, 5 * kMiB, 300 * kKiB}) {
+    KeptSpans kept(heap());
+    Fill(kept, size);
+    EXPECT_GE(pages().stats().large_bytes + others, limit / 100 * 85) << "objects of " << size;
+    ExpectSound(kept);
+    kept.FreeAll();
+    heap().Check();
+    // And others can have it.
+    pages().ReleaseFree({UINT32_MAX});
+    EXPECT_LE(heap().CommittedBytes(), 2 * kMiB);
+  }
+}
+
+TEST_P(UnreservedPageHeapTest, ForeignPagesAreSteppedOver) {
+  const size_t os_page = GetParam().os_page_size, unit = std::max(os_page, kPageSize);
+  const uintptr_t base = heap().arena().base();
+  size_t holes = 0;
+  // The very first page, several in a row, every other one, and some far off.
+  for (const size_t at : {size_t{0}, 8 * unit, 9 * unit, 10 * unit, 20 * unit, 22 * unit, 24 * unit,
+                          5 * kMiB, 40 * kMiB}) {
+    heap().os().PutForeign(base + at, os_page);
+    ++holes;
+  }
+  KeptSpans kept(heap());
+  for (const size_t bytes :
+       {kPageSize, 100 * kKiB, 3 * kMiB, kPageSize, kMiB, 50 * kMiB, 200 * kKiB, 10 * kMiB}) {
+    ASSERT_TRUE(kept.Keep(Large(bytes))) << bytes;
+  }
+  ExpectSound(kept);
+  EXPECT_EQ(pages().stats().foreign_bytes, holes * unit);
+  kept.FreeAll();
+  pages().ReleaseFree({UINT32_MAX});
+  heap().Check();
+  EXPECT_EQ(heap().os().BytesIn(State::kForeign), holes * os_page + 64 * kKiB) << "untouched";
+}
+
+// Others may also come where the heap has been and left.
+TEST_P(UnreservedPageHeapTest, AForeignPageWhereTheHeapWasBefore) {
+  Span* const span = Large(10 * kMiB);
+  const uintptr_t address = heap().arena().AddressOf(span->first_page);
+  pages().Free(span);
+  pages().ReleaseFree({UINT32_MAX});
+  heap().os().PutForeign(address + kMiB, 64 * kKiB);
+  KeptSpans kept(heap());
+  EXPECT_TRUE(kept.Keep(Large(10 * kMiB)));
+  EXPECT_TRUE(kept.Keep(Large(512 * kKiB)));
+  ExpectSound(kept);
+  EXPECT_EQ(pages().stats().foreign_bytes, 64 * kKiB);
+}
+
+TEST_P(UnreservedPageHeapTest, AForeignPageInTheWayOfGrowingInPlace) {
+  KeptSpans kept(heap());
+  ASSERT_TRUE(kept.Keep(Large(kMiB)));
+  heap().os().PutForeign(heap().arena().AddressOf(kept[0]->first_page) + 4 * kMiB, 64 * kKiB);
+  EXPECT_FALSE(pages().GrowInPlace(kept[0], PagesFor(6 * kMiB)));
+  EXPECT_EQ(kept[0]->pages, PagesFor(kMiB)) << "nothing changed";
+  ExpectSound(kept);
+  EXPECT_TRUE(pages().GrowInPlace(kept[0], PagesFor(4 * kMiB)));
+  kept.Fill(0);
+  ExpectSound(kept);
+}
+
+// Others reserve gigabytes. Going through them page by page would take minutes for a TiB.
+TEST_P(UnreservedPageHeapTest, ALargeForeignRangeIsSteppedOverInFewCalls) {
+  heap().os().PutForeign(heap().arena().base(), 256 * kMiB);
+  ASSERT_NE(Large(kPageSize), nullptr);
+  heap().Check();
+  EXPECT_LT(heap().os().calls(), 2000);
+}
+
+INSTANTIATE_UNRESERVED_MODES(UnreservedPageHeapTest);
+
+class ReservedPageHeapTest : public PageHeapLimitsTest {};
+
+TEST_P(ReservedPageHeapTest, HugePagesAreAskedForInLargeHeaps) {
+  for (const HugePages mode : {HugePages::kAuto, HugePages::kAlways, HugePages::kNever}) {
+    TestHeapConfig config = GetParam();
+    config.huge_pages = mode;
+    NewHeap(config);
+    Large(8 * kMiB);
+    const int small = heap().os().calls(Call::kAdviseHugePages);
+    Large(256 * kMiB);
+    const int large = heap().os().calls(Call::kAdviseHugePages);
+    EXPECT_EQ(small > 0, mode == HugePages::kAlways);
+    EXPECT_EQ(large > 0, mode != HugePages::kNever);
+  }
+}
+
+INSTANTIATE_RESERVED_MODES(ReservedPageHeapTest);
+
+// Fills a reservation of 64 GiB, without touching it, to see what lies behind.
+TEST(EndOfReservationTest, AForeignMappingThereIsSteppedOver) {
+  TestHeap heap;
+  if (heap.arena().window() <= kInitialReservation) {
+    GTEST_SKIP() << "in this process the window ends with the first reservation";
+  }
+  const uintptr_t end = heap.arena().base() + kInitialReservation;
+  heap.os().PutForeign(end, kGiB);  // Another runtime's heap, say.
+  PageHeap& pages = heap.page_heap();
+  const size_t most = kInitialReservation - 4 * kMiB;
+  ASSERT_NE(pages.Allocate(PagesFor(most), {1}, SpanKind::kLarge), nullptr);
+  Span* const span = pages.Allocate(PagesFor(16 * kMiB), {1}, SpanKind::kLarge);
+  ASSERT_NE(span, nullptr) << "though there is nearly a TiB behind it";
+  EXPECT_GE(heap.arena().AddressOf(span->first_page), end + kGiB);
+  EXPECT_GE(pages.stats().foreign_bytes, kGiB);
+  memset(heap.Memory(span), 1, span->pages.bytes());
+  pages.CheckInvariants();
+}
+
+TEST(EndOfReservationTest, TheReservationGrowsAndTheHeapWithIt) {
+  TestHeap heap;
+  if (heap.arena().window() <= kInitialReservation) {
+    GTEST_SKIP() << "in this process the window ends with the first reservation";
+  }
+  PageHeap& pages = heap.page_heap();
+  const size_t most = kInitialReservation - 4 * kMiB;
+  ASSERT_NE(pages.Allocate(PagesFor(most), {1}, SpanKind::kLarge), nullptr);
+  Span* const span = pages.Allocate(PagesFor(16 * kMiB), {1}, SpanKind::kLarge);
+  ASSERT_NE(span, nullptr);
+  EXPECT_EQ(heap.arena().reservation(), 2 * kInitialReservation);
+  EXPECT_LT(heap.arena().AddressOf(span->first_page), heap.arena().base() + kInitialReservation)
+      << "across the old end";
+  memset(heap.Memory(span), 1, span->pages.bytes());
+  pages.CheckInvariants();
+}
+
+}  // namespace
+}  // namespace prairie

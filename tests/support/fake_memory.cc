@@ -1,0 +1,269 @@
+// See fake_memory.h.
+#include "tests/support/fake_memory.h"
+
+#include <gtest/gtest.h>
+
+#include <iterator>
+#include <numeric>
+
+namespace prairie {
+namespace {
+
+const char* NameOf(FakeMemory::Call call) {
+  static constexpr const char* kNames[FakeMemory::kCallCount] = {
+      "ReserveAt", "ReserveAnywhere", "Commit", "MapAt",           "Discard",
+      "Decommit",  "Renew",           "Unmap",  "AdviseHugePages", "MovePages"};
+  return kNames[static_cast<int>(call)];
+}
+
+const char* NameOf(FakeMemory::State state) {
+  static constexpr const char* kNames[] = {"none", "reserved", "committed", "foreign"};
+  return kNames[static_cast<int>(state)];
+}
+
+}  // namespace
+
+FakeMemory::~FakeMemory() {
+  if (backing_ == Backing::kNone) return;
+  for (auto edge = edges_.begin(); edge != edges_.end(); ++edge) {
+    const auto next = std::next(edge);
+    if (edge->second == State::kReserved || edge->second == State::kCommitted) {
+      linux_.Unmap(edge->first, next->first - edge->first);
+    }
+  }
+}
+
+void FakeMemory::PutForeign(uintptr_t address, size_t size) {
+  const std::lock_guard lock(mutex_);
+  ASSERT_TRUE(IsLocked(address, size, State::kNone)) << "a foreign mapping over another";
+  Assign(address, size, State::kForeign);
+}
+
+void FakeMemory::RemoveForeign(uintptr_t address, size_t size) {
+  const std::lock_guard lock(mutex_);
+  ASSERT_TRUE(IsLocked(address, size, State::kForeign));
+  Assign(address, size, State::kNone);
+}
+
+void FakeMemory::FailNth(int n, std::optional<Call> call, MapResult result) {
+  const std::lock_guard lock(mutex_);
+  until_failure_ = n;
+  keep_failing_ = false;
+  widen_failure_ = false;
+  failing_call_ = call;
+  failing_result_ = result;
+  failures_ = 0;
+}
+
+void FakeMemory::FailFromNth(int n, std::optional<Call> call, MapResult result) {
+  FailNth(n, call, result);
+  keep_failing_ = true;
+}
+
+void FakeMemory::FailEverythingFromNth(int n, Call call) {
+  FailFromNth(n, call);
+  widen_failure_ = true;
+}
+
+void FakeMemory::Heal() {
+  const std::lock_guard lock(mutex_);
+  until_failure_ = 0;
+}
+
+int FakeMemory::calls() const {
+  const std::lock_guard lock(mutex_);
+  return std::accumulate(counts_.begin(), counts_.end(), 0);
+}
+
+bool FakeMemory::Is(uintptr_t address, size_t size, State state) const {
+  const std::lock_guard lock(mutex_);
+  return IsLocked(address, size, state);
+}
+
+size_t FakeMemory::BytesIn(State state) const {
+  const std::lock_guard lock(mutex_);
+  return BytesInLocked(state);
+}
+
+bool FakeMemory::IsLocked(uintptr_t address, size_t size, State state) const {
+  auto edge = std::prev(edges_.upper_bound(address));
+  for (; edge != edges_.end() && edge->first < address + size; ++edge) {
+    if (edge->second != state) return false;
+  }
+  return true;
+}
+
+size_t FakeMemory::BytesInLocked(State state) const {
+  size_t bytes = 0;
+  for (auto edge = edges_.begin(); std::next(edge) != edges_.end(); ++edge) {
+    if (edge->second == state) bytes += std::next(edge)->first - edge->first;
+  }
+  return bytes;
+}
+
+void FakeMemory::Assign(uintptr_t address, size_t size, State state) {
+  const uintptr_t end = address + size;
+  const State after = std::prev(edges_.upper_bound(end))->second;
+  edges_.erase(edges_.lower_bound(address), edges_.upper_bound(end));
+  const auto before = edges_.lower_bound(address);
+  if (before == edges_.begin() || std::prev(before)->second != state) edges_[address] = state;
+  if (after != state) edges_[end] = after;
+}
+
+bool FakeMemory::Begin(Call call, uintptr_t address, size_t size) {
+  ++counts_[static_cast<size_t>(call)];
+  EXPECT_EQ(address % page_size_, 0U) << NameOf(call) << ": address " << std::hex << address;
+  EXPECT_EQ(size % page_size_, 0U) << NameOf(call) << ": size " << std::hex << size;
+  EXPECT_NE(size, 0U) << NameOf(call) << " of nothing";
+  if (until_failure_ == 0 || (failing_call_ && *failing_call_ != call)) return false;
+  if (until_failure_ > 1) {
+    --until_failure_;
+    return false;
+  }
+  if (!keep_failing_) until_failure_ = 0;
+  if (widen_failure_) failing_call_.reset();
+  ++failures_;
+  return true;
+}
+
+bool FakeMemory::Require(Call call, uintptr_t address, size_t size, State state) {
+  const bool holds = IsLocked(address, size, state);
+  EXPECT_TRUE(holds) << NameOf(call) << "(" << std::hex << address << ", " << size
+                     << "): not all of it is " << NameOf(state);
+  return holds;
+}
+
+MapResult FakeMemory::MayTake(uintptr_t address, size_t size, State state) const {
+  if (address + size > end_of_addresses_ || !IsLocked(address, size, State::kNone)) {
+    return MapResult::kOccupied;
+  }
+  const size_t committed = BytesInLocked(State::kCommitted);
+  const size_t used = in_use_ + committed + BytesInLocked(State::kReserved);
+  if (used > address_space_limit_ || size > address_space_limit_ - used) {
+    return MapResult::kNoMemory;
+  }
+  if (state == State::kCommitted && (committed > data_limit_ || size > data_limit_ - committed)) {
+    return MapResult::kNoMemory;
+  }
+  return MapResult::kOk;
+}
+
+MapResult FakeMemory::ReserveAt(uintptr_t address, size_t size) {
+  const std::lock_guard lock(mutex_);
+  if (Begin(Call::kReserveAt, address, size)) return failing_result_;
+  MapResult result = MayTake(address, size, State::kReserved);
+  if (result == MapResult::kOk && backing_ == Backing::kReal) {
+    result = linux_.ReserveAt(address, size);
+  }
+  if (result == MapResult::kOk) Assign(address, size, State::kReserved);
+  return result;
+}
+
+uintptr_t FakeMemory::ReserveAnywhere(size_t size) {
+  const std::lock_guard lock(mutex_);
+  if (Begin(Call::kReserveAnywhere, 0, size)) return 0;
+  uintptr_t address = 0;
+  if (backing_ == Backing::kReal) {
+    address = linux_.ReserveAnywhere(size);
+    // Linux gives multiples of its own page only; a heap that was told of larger ones must not see.
+    if (address % page_size_ != 0) {
+      linux_.Unmap(address, size);
+      return 0;
+    }
+  } else {
+    // The highest free place, at an address that is a multiple of no more than a page.
+    address = end_of_addresses_ - size - page_size_;
+    while (address > 0 && MayTake(address, size, State::kReserved) == MapResult::kOccupied) {
+      address -= page_size_;
+    }
+    if (MayTake(address, size, State::kReserved) != MapResult::kOk) return 0;
+  }
+  if (address != 0) Assign(address, size, State::kReserved);
+  return address;
+}
+
+MapResult FakeMemory::Commit(uintptr_t address, size_t size) {
+  const std::lock_guard lock(mutex_);
+  if (Begin(Call::kCommit, address, size)) return failing_result_;
+  if (!Require(Call::kCommit, address, size, State::kReserved)) return MapResult::kNoMemory;
+  const size_t committed = BytesInLocked(State::kCommitted);
+  if (committed > data_limit_ || size > data_limit_ - committed) return MapResult::kNoMemory;
+  MapResult result = MapResult::kOk;
+  if (backing_ == Backing::kReal) result = linux_.Commit(address, size);
+  if (result == MapResult::kOk) Assign(address, size, State::kCommitted);
+  return result;
+}
+
+MapResult FakeMemory::MapAt(uintptr_t address, size_t size) {
+  const std::lock_guard lock(mutex_);
+  if (Begin(Call::kMapAt, address, size)) return failing_result_;
+  MapResult result = MayTake(address, size, State::kCommitted);
+  if (result == MapResult::kOk && backing_ == Backing::kReal) {
+    result = linux_.MapAt(address, size);
+  }
+  if (result == MapResult::kOk) Assign(address, size, State::kCommitted);
+  return result;
+}
+
+bool FakeMemory::Discard(uintptr_t address, size_t size) {
+  const std::lock_guard lock(mutex_);
+  if (Begin(Call::kDiscard, address, size)) return false;
+  if (!Require(Call::kDiscard, address, size, State::kCommitted)) return false;
+  return backing_ == Backing::kNone || linux_.Discard(address, size);
+}
+
+bool FakeMemory::Decommit(uintptr_t address, size_t size) {
+  const std::lock_guard lock(mutex_);
+  if (Begin(Call::kDecommit, address, size)) return false;
+  if (!Require(Call::kDecommit, address, size, State::kCommitted)) return false;
+  if (backing_ == Backing::kReal && !linux_.Decommit(address, size)) return false;
+  Assign(address, size, State::kReserved);
+  return true;
+}
+
+bool FakeMemory::Renew(uintptr_t address, size_t size) {
+  const std::lock_guard lock(mutex_);
+  if (Begin(Call::kRenew, address, size)) return false;
+  if (!Require(Call::kRenew, address, size, State::kCommitted)) return false;
+  return backing_ == Backing::kNone || linux_.Renew(address, size);
+}
+
+bool FakeMemory::Unmap(uintptr_t address, size_t size) {
+  const std::lock_guard lock(mutex_);
+  if (Begin(Call::kUnmap, address, size)) return false;
+  const bool ours =
+      IsLocked(address, size, State::kCommitted) || IsLocked(address, size, State::kReserved);
+  EXPECT_TRUE(ours) << "Unmap(" << std::hex << address << ", " << size << ") of what is not ours";
+  if (!ours) return false;
+  if (backing_ == Backing::kReal && !linux_.Unmap(address, size)) return false;
+  Assign(address, size, State::kNone);
+  return true;
+}
+
+bool FakeMemory::AdviseHugePages(uintptr_t address, size_t size) {
+  const std::lock_guard lock(mutex_);
+  if (Begin(Call::kAdviseHugePages, address, size)) return false;
+  if (!Require(Call::kAdviseHugePages, address, size, State::kCommitted)) return false;
+  // Advice: not passed on, so that what tests measure does not depend on the kernel's settings.
+  return true;
+}
+
+bool FakeMemory::MovePages(uintptr_t from, uintptr_t to, size_t size) {
+  const std::lock_guard lock(mutex_);
+  const bool fail = Begin(Call::kMovePages, from, size);
+  EXPECT_EQ(to % page_size_, 0U) << "MovePages to " << std::hex << to;
+  EXPECT_TRUE(from + size <= to || to + size <= from) << "MovePages of overlapping ranges";
+  if (!Require(Call::kMovePages, from, size, State::kCommitted) ||
+      !Require(Call::kMovePages, to, size, State::kCommitted)) {
+    return false;
+  }
+  if (fail) {
+    if (!failed_move_unmaps_target_) return false;
+    if (backing_ == Backing::kReal) linux_.Unmap(to, size);
+    Assign(to, size, State::kNone);
+    return false;
+  }
+  return backing_ == Backing::kNone || linux_.MovePages(from, to, size);
+}
+
+}  // namespace prairie

@@ -1,0 +1,117 @@
+// See test_heap.h.
+#include "tests/support/test_heap.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/sanitizers.h"
+
+namespace prairie {
+
+const char* TestHeap::ReasonToSkip(const TestHeapConfig& config) {
+  if ((kAddressSanitizer || kThreadSanitizer) && config.unreserved) {
+    return "under this sanitizer none of the addresses that the unreserved mode tries is free";
+  }
+  return nullptr;
+}
+
+TestHeap::TestHeap(const TestHeapConfig& config) {
+  os_.PutForeign(kArenaHint, 64 * kKiB);
+  os_.set_page_size(config.os_page_size);
+  os_.set_address_space_limit(config.address_space_limit);
+  if (!arena_.Init(os_, config.unreserved)) {
+    ADD_FAILURE() << "no place for the arena of a private heap";
+    return;
+  }
+  const ArenaLayout& layout = arena_.layout();
+  metadata_.Init(os_, arena_.base() - layout.metadata_distance, layout.metadata_bytes, 16 * kKiB);
+  page_map_.Init(arena_);
+  allocated_.Init(os_, arena_.base() - layout.bitmap_distance[0], layout.window);
+  page_heap_.Init(arena_, page_map_, allocated_, metadata_, config.huge_pages, extent_);
+  context_ = {&page_heap_, &page_map_, &allocated_, arena_.base(), &extent_, kMarkKey};
+  for (int c = 1; c < kSizeClassCount; ++c) {
+    transfers_[c].Init(static_cast<SizeClass>(c), context_);
+  }
+}
+
+Span* TestHeap::SpanAt(PageId page) const {
+  if (page.offset() >= extent_) return nullptr;
+  Span* const span = page_map_.span_of(page);
+  return span != nullptr && span->Covers(page) ? span : nullptr;
+}
+
+void TestHeap::Check() {
+  page_heap_.CheckInvariants();
+  const PageHeapStats stats = page_heap_.stats();
+  EXPECT_EQ(stats.frontier_bytes, extent_.load());
+  EXPECT_LE(stats.free_dirty_bytes, stats.free_bytes);
+  EXPECT_LE(stats.committed_bytes, stats.peak_committed_bytes);
+  PageHeapStats seen;
+  const PageId end = {static_cast<uint32_t>(extent_ >> kPageShift)};
+  PageId page{0};
+  while (page < end && !::testing::Test::HasFailure()) {
+    const Span* const span = SpanAt(page);
+    if (span == nullptr) {
+      EXPECT_EQ(page_map_.class_of(page), 0) << "class of free page " << page.value;
+      page = page + PageCount{1};
+      continue;
+    }
+    EXPECT_EQ(span->first_page, page) << "a span begins behind its first page";
+    CheckSpan(span, &seen);
+    page = span->first_page + span->pages;
+  }
+  if (page < end) return;  // What follows would only repeat the failure.
+  EXPECT_EQ(seen.small_bytes, stats.small_bytes);
+  EXPECT_EQ(seen.large_bytes, stats.large_bytes);
+  EXPECT_EQ(seen.large_count, stats.large_count);
+  EXPECT_EQ(stats.free_bytes + seen.small_bytes + seen.large_bytes + stats.foreign_bytes,
+            stats.frontier_bytes);
+}
+
+void TestHeap::CheckSpan(const Span* span, PageHeapStats* seen) {
+  EXPECT_GT(span->pages.value, 0U);
+  EXPECT_EQ(span->pages.bytes() % os_.PageSize(), 0U) << "not whole OS pages";
+  EXPECT_LE((span->first_page + span->pages).offset(), extent_.load());
+  EXPECT_TRUE(os_.Is(arena_.AddressOf(span->first_page), span->pages.bytes(),
+                     FakeMemory::State::kCommitted))
+      << "a span that is not committed";
+  for (uint32_t i = 0; i < span->pages.value; ++i) {
+    const PageId page = span->first_page + PageCount{i};
+    EXPECT_EQ(page_map_.span_of(page), span) << "page " << page.value;
+    EXPECT_EQ(page_map_.class_of(page), span->kind == SpanKind::kSmall ? span->size_class : 0);
+  }
+  if (span->kind == SpanKind::kSmall) {
+    seen->small_bytes += span->pages.bytes();
+    if (span->size_class != 0) CheckSlots(span);
+  } else {
+    EXPECT_EQ(span->kind, SpanKind::kLarge);
+    seen->large_bytes += span->pages.bytes();
+    ++seen->large_count;
+  }
+}
+
+void TestHeap::CheckSlots(const Span* span) {
+  const size_t size = kSizeClasses[span->size_class].size;
+  EXPECT_LE(span->allocated, span->carved);
+  EXPECT_LE(span->carved, span->slots);
+  EXPECT_LE(span->first_slot + span->slots * size, span->pages.bytes());
+  EXPECT_EQ((span->first_page.offset() + span->first_slot) % size, 0U) << "off the slot grid";
+  uint32_t out = 0;
+  for (uint32_t slot = 0; slot < span->slots; ++slot) {
+    const bool set = allocated_.Test(span->first_page.offset() + span->first_slot + slot * size);
+    if (set) {
+      ++out;
+      EXPECT_LT(slot, span->carved) << "allocated but never carved";
+    } else if (slot < span->carved) {
+      EXPECT_GE(slot, span->first_hole) << "a free slot below first_hole";
+    }
+  }
+  EXPECT_EQ(out, span->allocated);
+  // No bit but at the starts of slots.
+  uint32_t bits = 0;
+  for (size_t offset = 0; offset < span->pages.bytes(); offset += kGranuleSize) {
+    if (allocated_.Test(span->first_page.offset() + offset)) ++bits;
+  }
+  EXPECT_EQ(bits, span->allocated);
+}
+
+}  // namespace prairie
