@@ -1,6 +1,7 @@
 #include "allocator/page_heap/page_heap.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace prairie {
 namespace {
@@ -47,8 +48,7 @@ void PageHeap::Init(Arena& arena, PageMap& page_map, BitmapPlane& allocated,
   size_t step = kReservedStep;
   if (!arena.reserved()) {
     const size_t limit = arena.os().AddressSpaceLimit();
-    step = std::clamp(RoundDown(limit / 256, kSmallestUnreservedStep), kSmallestUnreservedStep,
-                      kLargestUnreservedStep);
+    step = std::clamp(std::bit_floor(limit / 256), kSmallestUnreservedStep, kLargestUnreservedStep);
   }
   commit_step_ = PagesFor(step);
 }
@@ -281,6 +281,18 @@ void PageHeap::GiveBack(PageRun run) {
   }
 }
 
+void PageHeap::HealMapping(PageRun run) {
+  if (arena_->reserved()) {
+    if (!arena_->os().Renew(arena_->AddressOf(run.begin), run.length.bytes())) return;
+    AdviseHugePages(run);
+  } else {
+    if (!arena_->Release(run)) return;
+    index_.Clear(Bits::kUsable, run);
+    committed_ = committed_ - run.length;
+  }
+  index_.Clear(Bits::kDirty, run);
+}
+
 void PageHeap::Retire(Span* span) {
   if (span->kind == SpanKind::kSmall) {
     small_ = small_ - span->pages;
@@ -296,9 +308,7 @@ void PageHeap::Retire(Span* span) {
 void PageHeap::Free(Span* span) {
   SpinLockHolder holder(lock_);
   const PageRun run = {span->first_page, span->pages};
-  if (span->moved && arena_->os().Renew(arena_->AddressOf(run.begin), run.length.bytes())) {
-    index_.Clear(Bits::kDirty, run);
-  }
+  if (span->moved) HealMapping(run);
   Retire(span);
   GiveBack(run);
 }
@@ -332,6 +342,7 @@ void PageHeap::ShrinkInPlace(Span* span, PageCount pages) {
   const PageRun rest = {span->first_page + pages, span->pages - pages};
   span->pages = pages;
   large_ = large_ - rest.length;
+  if (span->moved) HealMapping(rest);
   GiveBack(rest);
 }
 
@@ -359,6 +370,7 @@ Span* PageHeap::Move(Span* span, PageCount pages) {
   target->zeroed = false;
   SpinLockHolder holder(lock_);
   index_.Clear(Bits::kDirty, from);
+  if (span->moved) HealMapping(from);
   Retire(span);
   GiveBack(from);
   return target;

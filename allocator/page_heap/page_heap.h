@@ -98,6 +98,9 @@ class PageHeap {
   void GiveBack(PageRun run);
   PageCount ReleaseFreeLocked(PageCount most, Release what);
   void Retire(Span* span);
+  // Moved pages keep a mapping of their own: puts a fresh one in its place, which the kernel can
+  // merge with its neighbours, so that the number of mappings does not grow with that of moves.
+  void HealMapping(PageRun run);
 
   SpinLock lock_{LockRank::kPageHeap};
   Arena* arena_ = nullptr;
