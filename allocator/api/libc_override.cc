@@ -9,10 +9,6 @@
 
 using prairie::Call;
 
-// The declarations in malloc.h carry attributes (nothrow, nonnull, warn_unused) that need not be
-// repeated here.
-#pragma GCC diagnostic ignored "-Wmissing-attributes"
-
 extern "C" {
 
 PRAIRIE_EXPORT void* malloc(size_t size) { return prairie::Malloc(size); }

@@ -93,7 +93,7 @@ class SpinLock {
   static std::atomic<pthread_t> all_held_by_;
 
   std::atomic<uint32_t> state_{kFree};
-  LockRank rank_;
+  [[maybe_unused]] LockRank rank_;  // What a debug build checks.
 };
 
 class SpinLockHolder {

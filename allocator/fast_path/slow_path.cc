@@ -78,7 +78,7 @@ PRAIRIE_NOINLINE void FreeSlow(void* pointer, Call call) {
   if (PRAIRIE_UNLIKELY(found.kind != Lookup::kObject)) {
     heap.ReportMisuse(call, pointer);
   } else if (found.span->kind == SpanKind::kLarge) {
-    heap.FreeLarge(found.span);
+    if (!heap.FreeLarge(found.span, pointer)) heap.ReportMisuse(call, pointer);
   } else {
     FreeObject* const object = static_cast<FreeObject*>(pointer);
     const SizeClass c = found.span->size_class;

@@ -154,9 +154,11 @@ Span* Heap::AllocateLarge(size_t size, size_t alignment) {
   return page_heap_.Allocate(pages, aligned, SpanKind::kLarge);
 }
 
-void Heap::FreeLarge(Span* span) {
-  page_heap_.Free(span);
+bool Heap::FreeLarge(Span* span, const void* pointer) {
+  const PageId page = arena_.PageOf(reinterpret_cast<uintptr_t>(pointer));
+  if (PRAIRIE_UNLIKELY(!page_heap_.FreeLarge(span, page))) return false;
   page_heap_.ReleaseIdle(MonotonicMilliseconds());
+  return true;
 }
 
 Lookup Heap::FindInSmall(const void* pointer, size_t offset, SizeClass c) {

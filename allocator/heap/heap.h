@@ -82,7 +82,8 @@ class Heap {
   // A large object of at least `size` bytes at a multiple of `alignment` (a power of two).
   // Null if there is no memory.
   Span* AllocateLarge(size_t size, size_t alignment);
-  void FreeLarge(Span* span);
+  // False if `span` no longer begins at `pointer`: another thread has freed it at the same time.
+  bool FreeLarge(Span* span, const void* pointer);
 
   // What `pointer` is. Constant time, no lock but for kObject against kFree; safe for any value.
   Lookup Find(const void* pointer);

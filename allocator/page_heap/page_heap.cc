@@ -28,6 +28,10 @@ constexpr PageCount kUnreservedSlack = PagesFor(256 * kKiB);
 constexpr int kMostHoles = 64;
 constexpr int kMostDoublings = 16;
 
+// A moved span has up to three mappings more than one that was never moved; the kernel's default
+// for all mappings of a process is 65530.
+constexpr uint32_t kMostMoved = 4096;
+
 // Enough to find a few foreign pages by halving, whatever the length of the run they are in.
 constexpr int kMostProbes = 64;
 
@@ -299,6 +303,7 @@ void PageHeap::Retire(Span* span) {
   } else {
     large_ = large_ - span->pages;
     --large_count_;
+    if (span->moved) --moved_count_;
   }
   // The other members stay: they let a second free of the same object be told from a stray one.
   span->kind = SpanKind::kUnused;
@@ -307,6 +312,17 @@ void PageHeap::Retire(Span* span) {
 
 void PageHeap::Free(Span* span) {
   SpinLockHolder holder(lock_);
+  FreeLocked(span);
+}
+
+bool PageHeap::FreeLarge(Span* span, PageId first_page) {
+  SpinLockHolder holder(lock_);
+  if (span->kind != SpanKind::kLarge || span->first_page != first_page) return false;
+  FreeLocked(span);
+  return true;
+}
+
+void PageHeap::FreeLocked(Span* span) {
   const PageRun run = {span->first_page, span->pages};
   if (span->moved) HealMapping(run);
   Retire(span);
@@ -347,6 +363,10 @@ void PageHeap::ShrinkInPlace(Span* span, PageCount pages) {
 }
 
 Span* PageHeap::Move(Span* span, PageCount pages) {
+  {
+    SpinLockHolder holder(lock_);
+    if (moved_count_ >= kMostMoved) return nullptr;
+  }
   Span* const target = Allocate(pages, {1}, SpanKind::kLarge);
   if (target == nullptr) return nullptr;
   const PageRun from = {span->first_page, span->pages};
@@ -366,9 +386,10 @@ Span* PageHeap::Move(Span* span, PageCount pages) {
     Free(target);
     return nullptr;
   }
+  SpinLockHolder holder(lock_);
   target->moved = true;
   target->zeroed = false;
-  SpinLockHolder holder(lock_);
+  ++moved_count_;
   index_.Clear(Bits::kDirty, from);
   if (span->moved) HealMapping(from);
   Retire(span);

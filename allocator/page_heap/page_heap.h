@@ -52,6 +52,10 @@ class PageHeap {
   // Takes back a span from Allocate. For a small one the class bytes must be cleared before.
   void Free(Span* span);
 
+  // The same for the large span that began at `first_page` when the caller looked at it without the
+  // lock. False, with nothing changed, if it does so no more: another thread was faster.
+  bool FreeLarge(Span* span, PageId first_page);
+
   // Makes a large span longer where it is. False, with nothing changed, if the pages behind it
   // are not free or cannot be had.
   bool GrowInPlace(Span* span, PageCount pages);
@@ -60,7 +64,8 @@ class PageHeap {
   void ShrinkInPlace(Span* span, PageCount pages);
 
   // A new large span of `pages` that has the contents of `span`, by moving its pages; `span` is
-  // freed. Null, with nothing changed, if that cannot be done. REQUIRES: pages >= span->pages.
+  // freed. Null, with nothing changed, if that cannot be done, or if so many live spans have been
+  // moved that their mappings could reach vm.max_map_count. REQUIRES: pages >= span->pages.
   Span* Move(Span* span, PageCount pages);
 
   // Returns up to `most` free pages to the system, highest first. Returns how many it got rid of.
@@ -98,6 +103,7 @@ class PageHeap {
   void GiveBack(PageRun run);
   PageCount ReleaseFreeLocked(PageCount most, Release what);
   void Retire(Span* span);
+  void FreeLocked(Span* span);
   // Moved pages keep a mapping of their own: puts a fresh one in its place, which the kernel can
   // merge with its neighbours, so that the number of mappings does not grow with that of moves.
   void HealMapping(PageRun run);
@@ -118,6 +124,7 @@ class PageHeap {
   PageId frontier_;
   PageCount small_, large_, free_, free_dirty_, foreign_, committed_, peak_committed_;
   size_t large_count_ = 0;
+  uint32_t moved_count_ = 0;  // large spans with mappings of their own
 
   // Idle release: the fewest dirty free pages since the epoch began were of no use to anyone.
   PageCount least_free_dirty_;

@@ -5,7 +5,7 @@ object a line), because that names exactly the tests of this run, where bazel-te
 """
 
 import json
-import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -150,7 +150,13 @@ def _follow(path, process, results):
                 time.sleep(_POLL_SECONDS)
 
 
+def _interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def main(arguments):
+    # Whoever ends this program, as a CI's time limit does, ends the tests too.
+    signal.signal(signal.SIGTERM, _interrupt)
     results = Results()
     with tempfile.NamedTemporaryFile(prefix="prairie-test-events-") as events:
         command = ["bazel", "test", *_BAZEL_OPTIONS, f"--build_event_json_file={events.name}", *arguments]
@@ -158,7 +164,8 @@ def main(arguments):
         try:
             _follow(events.name, process, results)
         except KeyboardInterrupt:
-            # Bazel got the same signal and stops its tests.
+            # Bazel stops its tests for it. After Ctrl-C it has one already; a second does no harm.
+            process.send_signal(signal.SIGINT)
             process.wait()
             print("\ninterrupted", file=sys.stderr)
         bazel_status = process.wait()
@@ -170,5 +177,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("PYTHONUNBUFFERED", "1")
     sys.exit(main(sys.argv[1:]))

@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -109,6 +110,23 @@ class RunTests(unittest.TestCase):
         status, lines = self.run_with(8, configured("//t:a"), completed("//t:a"))
         self.assertEqual((1, "0 passed, 1 failed, 0 skipped"), (status, lines[-1]))
         self.assertIn("FAILED //t:a (did not run)", lines)
+
+    def test_ended_from_outside_it_ends_bazel(self):
+        stand_in = os.path.join(self.directory, "bazel")
+        with open(stand_in, "w", encoding="utf-8") as file:
+            # Says when it runs, waits to be interrupted, and leaves a trace of it.
+            file.write("#!/bin/bash\ntrap 'echo interrupted >>\"$EVENTS\"; exit 8' INT\n"
+                       "echo ready >&2\nfor ((i = 0; i < 600; ++i)); do sleep 0.1; done\n")
+        trace = os.path.join(self.directory, "trace")
+        environment = {**os.environ, "EVENTS": trace, "PATH": self.directory + ":" + os.environ["PATH"]}
+        with subprocess.Popen([sys.executable, "-B", SCRIPT, "//..."], env=environment, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+            self.assertEqual("ready\n", run.stderr.readline())
+            run.send_signal(signal.SIGTERM)
+            output, _ = run.communicate(timeout=50)
+        self.assertEqual((1, "0 passed, 1 failed, 0 skipped"), (run.returncode, output.splitlines()[-1]))
+        with open(trace, encoding="utf-8") as file:
+            self.assertEqual("interrupted\n", file.read())
 
     def test_bazel_fails_for_another_reason(self):
         status, lines = self.run_with(
