@@ -24,7 +24,8 @@ ListFault TransferCache::Give(ObjectList list) {
 
 ListFault TransferCache::Flush() {
   ListFault fault;
-  for (;;) {
+  // Others may go on giving meanwhile: what was there at the start is enough.
+  for (uint32_t i = 0; i < kSlots; ++i) {
     ObjectList list;
     {
       SpinLockHolder holder(lock_);
@@ -34,6 +35,7 @@ ListFault TransferCache::Flush() {
     const ListFault found = central_.Return(list);
     if (fault.kind == ListFault::kNone) fault = found;
   }
+  return fault;
 }
 
 size_t TransferCache::cached_count() {

@@ -41,14 +41,11 @@ void Heap::ResetLocksInChild() {
   init_lock_.ResetAfterFork();
 }
 
-namespace {
-
-// When the library is loaded. If it fails (no memory) a child of a threaded program may find a lock
-// held; nothing else is lost.
-__attribute__((constructor)) void RegisterForkHandlers() {
+void Heap::RegisterForkHandlers() {
+  // If it fails (no memory) a child of a threaded program may find a lock held; nothing else is
+  // lost.
   pthread_atfork([] { heap.LockAll(); }, [] { heap.UnlockAll(); },
                  [] { heap.ResetLocksInChild(); });
 }
 
-}  // namespace
 }  // namespace prairie

@@ -35,10 +35,22 @@ __attribute__((constructor)) void InitializeAtLoad() { heap.EnsureInitialized();
 }  // namespace
 
 bool Heap::Initialize() {
-  SpinLockHolder holder(init_lock_);
-  if (initialized_.load(std::memory_order_relaxed)) return true;
+  bool first;
+  {
+    SpinLockHolder holder(init_lock_);
+    first = !initialized_.load(std::memory_order_relaxed);
+    if (first && !InitializeLocked()) return false;
+  }
+  // As early as can be: handlers run before a fork in the reverse order of their registration, so
+  // the locks of other libraries are taken before ours, and no holder of theirs waits for one of
+  // ours.
+  if (first) RegisterForkHandlers();
+  return true;
+}
+
+bool Heap::InitializeLocked() {
   if (!options_read_) {
-    options_.Parse(EarlyEnvironment("PRAIRIE_OPTIONS"));
+    if (!IsPrivileged()) options_.Parse(EarlyEnvironment("PRAIRIE_OPTIONS"));
     options_read_ = true;
   }
   if (!arena_.Init(os_, options_.force_unreserved)) return false;
@@ -217,6 +229,13 @@ Lookup Heap::Find(const void* pointer) {
 }
 
 Lookup Heap::FindContaining(const void* pointer) {
+  const size_t offset = reinterpret_cast<uintptr_t>(pointer) - fast.arena_base;
+  if (offset >= fast.extent.load(std::memory_order_acquire)) return {};
+  const PageId page = {static_cast<uint32_t>(offset >> kPageShift)};
+  const SizeClass c = page_map_.class_of(page);
+  // A span of the class is freed, and its memory perhaps given back, only under this lock.
+  SpinLockHolder holder(transfers_[c].central().lock());
+  if (page_map_.class_of(page) != c) return {};
   Lookup found = Find(pointer);
   if (found.kind == Lookup::kInterior) found = Find(reinterpret_cast<void*>(found.object));
   return found;

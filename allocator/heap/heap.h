@@ -120,6 +120,8 @@ class Heap {
 
  private:
   bool Initialize();
+  bool InitializeLocked();
+  void RegisterForkHandlers();
   // This thread's cache, or null if it has none; and made if it may have one.
   ThreadCache* OwnCache() const;
   ThreadCache* CacheForThisThread();

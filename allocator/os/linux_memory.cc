@@ -104,9 +104,9 @@ bool LinuxMemory::Discard(uintptr_t address, size_t size) {
 
 bool LinuxMemory::Decommit(uintptr_t address, size_t size) {
   if (madvise(Pointer(address), size, MADV_DONTNEED) != 0) return false;
-  if (mprotect(Pointer(address), size, PROT_NONE) == 0) return true;
-  // Splitting a mapping may need one more than vm.max_map_count allows.
-  if (IsNoMemory(errno)) return false;
+  // Splitting a mapping may need one more than vm.max_map_count allows, and of a range of several
+  // mappings the first may have changed by then. What keeps its access keeps its charge.
+  if (mprotect(Pointer(address), size, PROT_NONE) == 0 || IsNoMemory(errno)) return true;
   Unexpected("mprotect", address, size);
 }
 
@@ -127,19 +127,58 @@ bool LinuxMemory::AdviseHugePages(uintptr_t address, size_t size) {
   return madvise(Pointer(address), size, MADV_HUGEPAGE) == 0;
 }
 
-bool LinuxMemory::MovePages(uintptr_t from, uintptr_t to, size_t size) {
-  // With DONTUNMAP no hole opens behind the move into which another thread's mapping could fall.
-  return mremap(Pointer(from), size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
-                Pointer(to)) == Pointer(to);
+namespace {
+
+bool IsZero(const char* memory, size_t size) {
+  return memory[0] == 0 && memcmp(memory, memory + 1, size - 1) == 0;
 }
+
+// After a failed move of pages onto zeroed ones: brings back what has moved all the same. Since
+// Linux 6.17 a range of several mappings moves one mapping after the other, and may stop in
+// between. Returns whether all of `to` is still mapped.
+bool UndoMove(uintptr_t from, uintptr_t to, size_t size, size_t page) {
+  bool whole = true;
+  for (size_t offset = 0; offset < size; offset += page) {
+    unsigned char resident;
+    char* const moved = reinterpret_cast<char*>(to + offset);
+    if (mincore(moved, page, &resident) != 0) {
+      whole = false;  // ENOMEM: nothing is mapped there.
+    } else if (!IsZero(moved, page)) {
+      memcpy(Pointer(from + offset), moved, page);
+    }
+  }
+  return whole;
+}
+
+}  // namespace
+
+bool LinuxMemory::MovePages(uintptr_t from, uintptr_t to, size_t size) {
+  // Zeroed first, so that after a failure what is there has been moved.
+  if (madvise(Pointer(to), size, MADV_DONTNEED) != 0) return false;
+  // With DONTUNMAP no hole opens behind the move into which another thread's mapping could fall.
+  if (mremap(Pointer(from), size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
+             Pointer(to)) == Pointer(to)) {
+    return true;
+  }
+  if (!UndoMove(from, to, size, PageSize())) munmap(Pointer(to), size);
+  return false;
+}
+
+bool IsPrivileged() { return getauxval(AT_SECURE) != 0; }
 
 uintptr_t MainStackEnd() { return getauxval(AT_EXECFN); }
 
 uint64_t ProcessRandom() {
-  uint64_t bits = 0x9e3779b97f4a7c15;  // 2^64 / golden ratio, where the kernel gives nothing.
+  constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;  // 2^64 / golden ratio
+  uint64_t words[2] = {kGolden, kGolden};
   const unsigned long address = getauxval(AT_RANDOM);
-  if (address != 0) memcpy(&bits, Pointer(address), sizeof bits);
-  return bits;
+  if (address != 0) memcpy(words, Pointer(address), sizeof words);
+  // glibc makes the stack protector's canary of the first word: what comes out here must not show
+  // it. Source of the mixing steps: S. Vigna, splitmix64.
+  uint64_t bits = words[0] * kGolden + words[1];
+  bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9;
+  bits = (bits ^ (bits >> 27)) * 0x94d049bb133111eb;
+  return bits ^ (bits >> 31) ^ words[1];
 }
 
 uint64_t MonotonicMilliseconds() {

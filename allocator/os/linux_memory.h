@@ -25,6 +25,10 @@ class LinuxMemory final : public OsMemory {
   bool MovePages(uintptr_t from, uintptr_t to, size_t size) override;
 };
 
+// Whether the program has rights that its user has not (set-user-ID and the like), so that the
+// environment is not to be trusted.
+bool IsPrivileged();
+
 // An address near the upper end of the main thread's stack, above its frames, arguments and
 // environment: where the kernel put the name of the program.
 uintptr_t MainStackEnd();

@@ -53,7 +53,9 @@ class OsMemory {
   // written. Returns false if they may still hold their contents.
   virtual bool Discard(uintptr_t address, size_t size) = 0;
 
-  // committed → decommitted: contents dropped, access and charge given back.
+  // committed → decommitted: contents dropped, access and charge given back. Returns false, with
+  // nothing changed, if the contents cannot be dropped. True may leave access to part of it; a
+  // later Commit puts that right.
   virtual bool Decommit(uintptr_t address, size_t size) = 0;
 
   // committed → committed, contents dropped, as one new mapping: heals what MovePages split, so
@@ -68,7 +70,7 @@ class OsMemory {
 
   // Moves the contents of one committed range onto another of the same size without copying;
   // `from` stays committed and reads as zero. Returns false if the kernel cannot (before Linux 5.7,
-  // or no memory): `from` is as it was, but `to` may have become none.
+  // or no memory): `from` is as it was, and `to` is as it was, but for its contents, or none.
   virtual bool MovePages(uintptr_t from, uintptr_t to, size_t size) = 0;
 
  protected:

@@ -32,6 +32,11 @@ constexpr int kMostDoublings = 16;
 // for all mappings of a process is 65530.
 constexpr uint32_t kMostMoved = 4096;
 
+// Islands of committed pages: each is a mapping, and so is what lies between two of them. Beyond
+// this number free runs between committed pages keep their access, and give back their contents
+// only.
+constexpr int kMostIslands = 8192;
+
 // Enough to find a few foreign pages by halving, whatever the length of the run they are in.
 constexpr int kMostProbes = 64;
 
@@ -188,9 +193,7 @@ MapResult PageHeap::CommitRun(PageRun run) {
   }
   if (result != MapResult::kOk) return result;
   conflicts_ = 0;
-  index_.Set(Bits::kUsable, committed);
-  committed_ = committed_ + committed.length;
-  peak_committed_ = std::max(peak_committed_, committed_);
+  SetUsable(committed);
   AdviseHugePages(committed);
   return MapResult::kOk;
 }
@@ -245,9 +248,7 @@ void PageHeap::FindForeign(PageRun run, int* calls) {
   --*calls;
   const MapResult result = arena_->Commit(run);
   if (result == MapResult::kOk) {
-    index_.Set(Bits::kUsable, run);
-    committed_ = committed_ + run.length;
-    peak_committed_ = std::max(peak_committed_, committed_);
+    SetUsable(run);
   } else if (result == MapResult::kOccupied) {
     const PageCount half = RoundToOsPages({run.length.value / 2});
     if (run.length <= os_unit_ || half >= run.length) return GiveUp(run);
@@ -264,6 +265,30 @@ void PageHeap::GiveUp(PageRun run) {
     foreign_ = foreign_ + gone.length;
     run = {gone.end(), run.end() - gone.end()};
   }
+}
+
+int PageHeap::UsableNeighbours(PageRun run) const {
+  const bool before =
+      run.begin.value > 0 && index_.All(Bits::kUsable, {{run.begin.value - 1}, {1}});
+  const bool after = run.end() < frontier_ && index_.All(Bits::kUsable, {run.end(), {1}});
+  return static_cast<int>(before) + static_cast<int>(after);
+}
+
+void PageHeap::SetUsable(PageRun run) {
+  islands_ += 1 - UsableNeighbours(run);
+  index_.Set(Bits::kUsable, run);
+  committed_ = committed_ + run.length;
+  peak_committed_ = std::max(peak_committed_, committed_);
+}
+
+void PageHeap::ClearUsable(PageRun run) {
+  islands_ -= 1 - UsableNeighbours(run);
+  index_.Clear(Bits::kUsable, run);
+  committed_ = committed_ - run.length;
+}
+
+bool PageHeap::MayOpenGap(PageRun run) const {
+  return islands_ < kMostIslands || UsableNeighbours(run) < 2;
 }
 
 bool PageHeap::Take(PageRun run) {
@@ -290,9 +315,8 @@ void PageHeap::HealMapping(PageRun run) {
     if (!arena_->os().Renew(arena_->AddressOf(run.begin), run.length.bytes())) return;
     AdviseHugePages(run);
   } else {
-    if (!arena_->Release(run)) return;
-    index_.Clear(Bits::kUsable, run);
-    committed_ = committed_ - run.length;
+    if (!MayOpenGap(run) || !arena_->Release(run)) return;
+    ClearUsable(run);
   }
   index_.Clear(Bits::kDirty, run);
 }
@@ -382,6 +406,11 @@ Span* PageHeap::Move(Span* span, PageCount pages) {
       foreign_ = foreign_ + target->pages;  // Never to be touched again.
       target->kind = SpanKind::kUnused;
       return nullptr;
+    }
+    target->moved = true;  // Its mapping may be a new one.
+    {
+      SpinLockHolder holder(lock_);
+      ++moved_count_;
     }
     Free(target);
     return nullptr;

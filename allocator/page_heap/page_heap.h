@@ -98,6 +98,12 @@ class PageHeap {
   // Free pages of `run` that belong to somebody else become part of a hole.
   void GiveUp(PageRun run);
   void AdviseHugePages(PageRun run);
+  // Change the usable bits of a run that has them all alike, and what is counted of them.
+  void SetUsable(PageRun run);
+  void ClearUsable(PageRun run);
+  int UsableNeighbours(PageRun run) const;
+  // Whether the number of mappings permits the run to lose its access.
+  bool MayOpenGap(PageRun run) const;
   // Takes a free, usable run out of the index; returns whether it reads as zero.
   bool Take(PageRun run);
   void GiveBack(PageRun run);
@@ -119,6 +125,7 @@ class PageHeap {
   PageCount os_unit_;      // pages in an OS page, at least 1
   PageCount commit_step_;  // commit is rounded up to multiples of this where pages are free
 
+  int islands_ = 0;    // maximal runs of usable pages
   int conflicts_ = 0;  // conflicts in a row that were too large to be explored
 
   PageId frontier_;

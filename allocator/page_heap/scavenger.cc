@@ -35,12 +35,11 @@ PageCount PageHeap::ReleaseFreeLocked(PageCount most, Release what) {
       run = {{first}, {last - first}};
     }
     const PageCount dirty = index_.Count(Bits::kDirty, run);
-    if (keep_access) {
-      if (!arena_->Discard(run)) continue;
+    if (keep_access || !MayOpenGap(run)) {
+      if (dirty.value == 0 || !arena_->Discard(run)) continue;
     } else {
       if (!arena_->Release(run)) continue;
-      index_.Clear(Bits::kUsable, run);
-      committed_ = committed_ - run.length;
+      ClearUsable(run);
     }
     index_.Clear(Bits::kDirty, run);
     free_dirty_ = free_dirty_ - dirty;
