@@ -66,6 +66,6 @@ def versions():
 def describe():
     """One line on the machine."""
     return (
-        f"Linux {platform.release().partition("-")[0]}, {os.cpu_count()} x {processor()}, "
+        f"Linux {platform.release().partition('-')[0]}, {os.cpu_count()} x {processor()}, "
         f"{memory_kib('MemTotal') / 1024 / 1024:.0f} GiB, THP {huge_pages()}"
     )

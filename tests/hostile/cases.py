@@ -69,6 +69,11 @@ PROCESSES = (
         preload_too="{programs}/liblate.so",
         stdout="late library\n",
     ),
+    Case(
+        "fork_lock with a library that takes a lock",
+        "fork_lock",
+        preload_too="{programs}/libatfork_lock.so",
+    ),
     simple("spawn"),
     simple("static_program", stdout="static\n"),
 )
