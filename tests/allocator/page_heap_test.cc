@@ -115,6 +115,16 @@ TEST_P(PageHeapTest, AHoleIsFilledByASpanOfItsSize) {
   EXPECT_EQ(again->first_page, hole) << "left unused; took page " << again->first_page.value;
 }
 
+// Of two threads that free one large object at once, both find it live; only one may free it.
+TEST_P(PageHeapTest, ALargeSpanIsFreedOnce) {
+  Span* const span = LargeUnits(2);
+  const PageId first = span->first_page;
+  EXPECT_FALSE(pages().FreeLarge(span, first + PageCount{1})) << "it begins elsewhere";
+  EXPECT_TRUE(pages().FreeLarge(span, first));
+  EXPECT_FALSE(pages().FreeLarge(span, first)) << "freed twice";
+  heap().Check();
+}
+
 TEST_P(PageHeapTest, AlignmentOfAnyNumberOfPages) {
   for (const uint32_t alignment : {1U, 2U, 4U, 8U, 64U, 256U, 512U, 3U, 5U, 7U, 9U, 15U}) {
     for (const uint32_t count : {1U, 3U, 17U, 300U}) {
