@@ -6,39 +6,19 @@
 namespace prairie {
 namespace {
 
-constexpr PageCount kHugePages = PagesFor(kHugePageSize);
-
 // The frontier and commits move in such steps: whole huge pages where address space is free, and
 // small steps under a limit, where others need what is left.
 constexpr size_t kReservedStep = kHugePageSize;
 constexpr size_t kLargestUnreservedStep = kMiB;
 constexpr size_t kSmallestUnreservedStep = 64 * kKiB;
 
-// Below this much committed heap huge pages cost more memory than they are worth: compressing with
-// xz on two threads (a heap of 45 MiB in blocks that are not filled) took 16% more with them, and
-// no less time.
-constexpr PageCount kHugePagesFrom = PagesFor(128 * kMiB);
-
 // In the unreserved mode more free pages than this are unmapped at once: address space is what the
 // limit is about. A few are kept so that a program on the edge does not map and unmap for ever.
 constexpr PageCount kUnreservedSlack = PagesFor(256 * kKiB);
 
-// A conflict is stepped over so often in one extension before the window counts as full, in steps
-// that double so often.
-constexpr int kMostHoles = 64;
-constexpr int kMostDoublings = 16;
-
 // A moved span has up to three mappings more than one that was never moved; the kernel's default
 // for all mappings of a process is 65530.
 constexpr uint32_t kMostMoved = 4096;
-
-// Islands of committed pages: each is a mapping, and so is what lies between two of them. Beyond
-// this number free runs between committed pages keep their access, and give back their contents
-// only.
-constexpr int kMostIslands = 8192;
-
-// Enough to find a few foreign pages by halving, whatever the length of the run they are in.
-constexpr int kMostProbes = 64;
 
 }  // namespace
 
@@ -125,170 +105,6 @@ bool PageHeap::FindOrExtend(PageCount pages, PageCount alignment, PageRun* run) 
     }
   }
   return false;
-}
-
-bool PageHeap::EnsureArrays(PageId end, bool exact) {
-  // Rough shares of what the arrays need, so that they grow in few steps: an eighth ahead.
-  const size_t ahead = exact ? 0 : std::max<size_t>(end.offset() / 8, commit_step_.bytes());
-  return page_map_->EnsurePages(end, ahead >> 10) && allocated_->EnsurePages(end, ahead >> 7) &&
-         index_.EnsurePages(end, ahead >> 14);
-}
-
-bool PageHeap::ExtendFrontier(PageCount pages) {
-  const PageCount needed = RoundToOsPages(pages);
-  PageCount step = {static_cast<uint32_t>(RoundUp(needed.value, commit_step_.value))};
-  for (int attempt = 0; attempt < kMostHoles; ++attempt) {
-    const PageRun run = {frontier_, step};
-    if (run.begin.value + uint64_t{step.value} > PagesFor(arena_->window()).value) {
-      if (step == needed) return false;
-      step = needed;
-      continue;
-    }
-    const MapResult result = arena_->Extend(run);
-    if (result == MapResult::kOccupied) {
-      // A hole: its pages exist for the page map, and are never free. Its end is unknown, so the
-      // next step is longer.
-      if (!EnsureArrays(run.end(), false)) return false;
-      foreign_ = foreign_ + run.length;
-      frontier_ = run.end();
-      extent_->store(frontier_.offset(), std::memory_order_release);
-      if (attempt < kMostDoublings) step = step + step;
-      continue;
-    }
-    if (result == MapResult::kOk && EnsureArrays(run.end(), step == needed)) {
-      index_.MarkFree(run);
-      free_ = free_ + run.length;
-      frontier_ = run.end();
-      extent_->store(frontier_.offset(), std::memory_order_release);
-      return true;
-    }
-    if (step == needed) return false;
-    step = needed;
-  }
-  return false;
-}
-
-PageRun PageHeap::WidenForCommit(PageRun run) const {
-  PageId end = {static_cast<uint32_t>(RoundUp(run.end().value, commit_step_.value))};
-  end = std::min(end, frontier_);
-  const PageRun after = {run.end(), end - run.end()};
-  PageRun obstacle;
-  PageCount more = after.length;
-  if (index_.FirstWith(Bits::kFree, false, after, &obstacle)) {
-    more = std::min(more, obstacle.begin - after.begin);
-  }
-  if (index_.FirstWith(Bits::kUsable, true, after, &obstacle)) {
-    more = std::min(more, obstacle.begin - after.begin);
-  }
-  return {run.begin, run.length + more};
-}
-
-MapResult PageHeap::CommitRun(PageRun run) {
-  const PageRun wide = WidenForCommit(run);
-  PageRun committed = wide;
-  MapResult result = arena_->Commit(wide);
-  if (result != MapResult::kOk && wide != run) {
-    committed = run;
-    result = arena_->Commit(run);
-  }
-  if (result != MapResult::kOk) return result;
-  conflicts_ = 0;
-  SetUsable(committed);
-  AdviseHugePages(committed);
-  return MapResult::kOk;
-}
-
-void PageHeap::AdviseHugePages(PageRun run) {
-  if (huge_pages_ == HugePages::kNever || !arena_->reserved()) return;
-  if (huge_pages_ == HugePages::kAuto && committed_ < kHugePagesFrom) return;
-  const uint32_t begin = static_cast<uint32_t>(RoundUp(run.begin.value, kHugePages.value));
-  const uint32_t end = static_cast<uint32_t>(RoundDown(run.end().value, kHugePages.value));
-  if (begin >= end) return;
-  arena_->os().AdviseHugePages(arena_->AddressOf({begin}), PageCount{end - begin}.bytes());
-}
-
-MapResult PageHeap::EnsureUsable(PageRun run) {
-  PageRun rest = run;
-  PageRun missing;
-  while (index_.FirstWith(Bits::kUsable, false, rest, &missing)) {
-    const MapResult result = CommitRun(missing);
-    if (result == MapResult::kOccupied) StepOverForeign(WidenForCommit(missing));
-    if (result != MapResult::kOk) return result;
-    rest = {missing.end(), run.end() - missing.end()};
-  }
-  return MapResult::kOk;
-}
-
-void PageHeap::StepOverForeign(PageRun run) {
-  int calls = kMostProbes;
-  const PageCount foreign_before = foreign_;
-  FindForeign(run, &calls);
-  const bool all_foreign = foreign_ - foreign_before == run.length && run.length > os_unit_;
-  if (calls > 0 && !all_foreign) {
-    conflicts_ = 0;
-    return;
-  }
-  // There is much of it, and how far it reaches nobody says. Addresses are plenty and calls are
-  // not: what lies ahead is given up in steps that double from one such conflict to the next.
-  const PageCount step = {commit_step_.value << std::min(conflicts_, kMostDoublings)};
-  ++conflicts_;
-  PageId end = run.end() + step;
-  if (end > frontier_) ExtendFrontier(end - frontier_);
-  end = std::min(end, frontier_);
-  PageRun rest = {run.end(), end - run.end()};
-  PageRun part;
-  while (index_.FirstWith(Bits::kUsable, false, rest, &part)) {
-    GiveUp(part);
-    rest = {part.end(), end - part.end()};
-  }
-}
-
-void PageHeap::FindForeign(PageRun run, int* calls) {
-  if (*calls == 0) return GiveUp(run);
-  --*calls;
-  const MapResult result = arena_->Commit(run);
-  if (result == MapResult::kOk) {
-    SetUsable(run);
-  } else if (result == MapResult::kOccupied) {
-    const PageCount half = RoundToOsPages({run.length.value / 2});
-    if (run.length <= os_unit_ || half >= run.length) return GiveUp(run);
-    FindForeign({run.begin, half}, calls);
-    FindForeign({run.begin + half, run.length - half}, calls);
-  }
-}
-
-void PageHeap::GiveUp(PageRun run) {
-  PageRun gone;
-  while (index_.FirstWith(Bits::kFree, true, run, &gone)) {
-    index_.MarkUsed(gone);
-    free_ = free_ - gone.length;
-    foreign_ = foreign_ + gone.length;
-    run = {gone.end(), run.end() - gone.end()};
-  }
-}
-
-int PageHeap::UsableNeighbours(PageRun run) const {
-  const bool before =
-      run.begin.value > 0 && index_.All(Bits::kUsable, {{run.begin.value - 1}, {1}});
-  const bool after = run.end() < frontier_ && index_.All(Bits::kUsable, {run.end(), {1}});
-  return static_cast<int>(before) + static_cast<int>(after);
-}
-
-void PageHeap::SetUsable(PageRun run) {
-  islands_ += 1 - UsableNeighbours(run);
-  index_.Set(Bits::kUsable, run);
-  committed_ = committed_ + run.length;
-  peak_committed_ = std::max(peak_committed_, committed_);
-}
-
-void PageHeap::ClearUsable(PageRun run) {
-  islands_ -= 1 - UsableNeighbours(run);
-  index_.Clear(Bits::kUsable, run);
-  committed_ = committed_ - run.length;
-}
-
-bool PageHeap::MayOpenGap(PageRun run) const {
-  return islands_ < kMostIslands || UsableNeighbours(run) < 2;
 }
 
 bool PageHeap::Take(PageRun run) {

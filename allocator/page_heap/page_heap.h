@@ -84,6 +84,9 @@ class PageHeap {
  private:
   using Bits = PageIndex::Bits;
 
+  // Conflicts are stepped over so often in one allocation before the window counts as full.
+  static constexpr int kMostHoles = 64;
+
   // The functions below require lock_.
   PageCount RoundToOsPages(PageCount pages) const;
   bool FindOrExtend(PageCount pages, PageCount alignment, PageRun* run);
