@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 
 namespace prairie {
 namespace {
@@ -50,7 +51,7 @@ Span* PageHeap::Allocate(PageCount pages, PageCount alignment, SpanKind kind) {
   pages = RoundToOsPages(pages);
   // Every run begins at an OS page: that alignment costs nothing.
   alignment.value =
-      alignment <= os_unit_ ? 1 : static_cast<uint32_t>(RoundUp(alignment.value, os_unit_.value));
+      alignment <= os_unit_ ? 1 : static_cast<uint32_t>(std::lcm(alignment.value, os_unit_.value));
   SpinLockHolder holder(lock_);
   Span* const span = spans_.Acquire();
   if (span == nullptr) return nullptr;
@@ -58,7 +59,7 @@ Span* PageHeap::Allocate(PageCount pages, PageCount alignment, SpanKind kind) {
   PageRun run;
   MapResult usable;
   do {
-    if (!FindOrExtend(pages, alignment, &run)) {
+    if (!FindOrExtend(pages, {alignment, kind == SpanKind::kLarge}, &run)) {
       spans_.Release(span);
       return nullptr;
     }
@@ -83,25 +84,24 @@ Span* PageHeap::Allocate(PageCount pages, PageCount alignment, SpanKind kind) {
   return span;
 }
 
-bool PageHeap::FindOrExtend(PageCount pages, PageCount alignment, PageRun* run) {
-  if (pages.bytes() > arena_->window() || alignment.bytes() > arena_->window()) return false;
+bool PageHeap::FindOrExtend(PageCount pages, Alignment alignment, PageRun* run) {
+  const PageCount unit = alignment.pages;
+  if (pages.bytes() > arena_->window() || unit.bytes() > arena_->window()) return false;
   for (int attempt = 0; attempt < kMostHoles; ++attempt) {
-    if (index_.FindFree(pages, alignment, run)) return true;
-    // A preference, as for the slot grid, is not worth new pages where address space is short.
-    if (!arena_->reserved() && !IsPowerOfTwo(alignment.value) && index_.FindFree(pages, {1}, run)) {
-      return true;
+    if (index_.FindFree(pages, unit, run)) return true;
+    // A preference is not worth new pages where address space is short.
+    if (!arena_->reserved() && !alignment.must && index_.FindFree(pages, {1}, run)) return true;
+    // What is missing behind the free run that ends at the frontier, if one does.
+    PageRun tail = {frontier_, {0}};
+    if (frontier_.value > 0 && index_.All(Bits::kFree, {{frontier_.value - 1}, {1}})) {
+      index_.LastFreeWith(Bits::kFree, frontier_, pages + unit, &tail);
     }
-    const PageCount wanted = pages + alignment - PageCount{1};
-    PageRun tail;
-    PageCount missing = wanted;
-    if (frontier_.value > 0 && index_.LastFreeWith(Bits::kFree, frontier_, wanted, &tail) &&
-        tail.end() == frontier_) {
-      // Its length is below `wanted`, or it would have been found.
-      if (tail.length < wanted) missing = wanted - tail.length;
-    }
-    if (!ExtendFrontier(missing)) {
-      // The alignment may cost what is not there; only powers of two are promises.
-      return !IsPowerOfTwo(alignment.value) && index_.FindFree(pages, {1}, run);
+    const uint32_t over = tail.begin.value % unit.value;
+    const PageId begin = over == 0 ? tail.begin : tail.begin + (unit - PageCount{over});
+    *run = {begin, pages};
+    if (run->end() <= frontier_) return true;
+    if (!ExtendFrontier(run->end() - frontier_)) {
+      return !alignment.must && index_.FindFree(pages, {1}, run);
     }
   }
   return false;

@@ -45,8 +45,9 @@ class PageHeap {
   void Init(Arena& arena, PageMap& page_map, BitmapPlane& allocated, MetadataAllocator& metadata,
             HugePages huge_pages, std::atomic<size_t>& extent);
 
-  // A span of `pages` (at least 1), its start a multiple of `alignment` pages, committed; `zeroed`
-  // says whether its memory reads as zero. Null if the system has no memory or the window is full.
+  // A span of `pages` (at least 1), committed; `zeroed` says whether its memory reads as zero. Its
+  // start is a multiple of `alignment` pages: for a large one that is a promise, for a small one
+  // (the slot grid) a preference. Null if the system has no memory or the window is full.
   Span* Allocate(PageCount pages, PageCount alignment, SpanKind kind);
 
   // Takes back a span from Allocate. For a small one the class bytes must be cleared before.
@@ -89,7 +90,11 @@ class PageHeap {
 
   // The functions below require lock_.
   PageCount RoundToOsPages(PageCount pages) const;
-  bool FindOrExtend(PageCount pages, PageCount alignment, PageRun* run);
+  struct Alignment {
+    PageCount pages;
+    bool must;  // Else it is only preferred.
+  };
+  bool FindOrExtend(PageCount pages, Alignment alignment, PageRun* run);
   bool ExtendFrontier(PageCount pages);
   bool EnsureArrays(PageId end, bool exact);
   MapResult EnsureUsable(PageRun run);

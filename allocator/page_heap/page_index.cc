@@ -119,46 +119,76 @@ void PageIndex::UpdateSummaries(PageRun run) {
   }
 }
 
-uint32_t PageIndex::FindInChunk(const uint64_t (&words)[kChunkWords], uint32_t length) {
-  uint32_t position = 0;
+uint32_t PageIndex::FindInChunk(const uint64_t (&words)[kChunkWords], uint32_t from,
+                                uint32_t length) {
   for (;;) {
-    const uint32_t begin = NextBit(words, true, position, kChunkPages);
+    const uint32_t begin = NextBit(words, true, from, kChunkPages);
     const uint32_t end = NextBit(words, false, begin, kChunkPages);
     if (end - begin >= length || begin == kChunkPages) return begin;
-    position = end;
+    from = end;
   }
 }
 
-bool PageIndex::FindIn(int level, uint32_t begin, uint32_t end, uint32_t length,
+bool PageIndex::FindIn(int level, EntryRange range, uint32_t from, uint32_t length,
                        uint32_t* page) const {
   const uint32_t full = PagesAt(level);
   uint32_t free_before = 0;  // free pages that end where entry i begins
-  for (uint32_t i = begin; i < end; ++i) {
+  for (uint32_t i = std::max(range.begin, from / full); i < range.end; ++i) {
     const Summary& summary = At(level, i);
-    if (free_before + summary.start >= length) {
-      *page = i * full - free_before;
+    const uint32_t begin = i * full;
+    const bool cut = begin < from;  // Only its upper part counts.
+    if (!cut && free_before + summary.start >= length) {
+      *page = begin - free_before;
       return true;
     }
     if (summary.longest >= length) {
       if (level > 0) {
-        return FindIn(level - 1, i << kFanoutShift, (i + 1) << kFanoutShift, length, page);
+        const EntryRange children = {i << kFanoutShift, (i + 1) << kFanoutShift};
+        if (FindIn(level - 1, children, from, length, page)) return true;
+      } else {
+        const auto& words = chunks_[i].words[static_cast<int>(Bits::kFree)];
+        const uint32_t found = FindInChunk(words, cut ? from - begin : 0, length);
+        if (found < kChunkPages) {
+          *page = begin + found;
+          return true;
+        }
       }
-      *page = i * full + FindInChunk(chunks_[i].words[static_cast<int>(Bits::kFree)], length);
-      return true;
     }
-    free_before = summary.start == full ? free_before + full : summary.end;
+    if (cut) {
+      free_before = std::min(summary.end, begin + full - from);
+    } else {
+      free_before = summary.start == full ? free_before + full : summary.end;
+    }
   }
   return false;
 }
 
 bool PageIndex::FindFree(PageCount length, PageCount alignment, PageRun* found) const {
-  const uint64_t wanted = uint64_t{length.value} + alignment.value - 1;
-  if (length.value == 0 || wanted > UINT32_MAX / 2) return false;
+  const uint64_t surely = uint64_t{length.value} + alignment.value - 1;
+  if (length.value == 0 || surely > UINT32_MAX / 2) return false;
+  const EntryRange all = {0, TopEntries()};
+  const auto align = [alignment](uint32_t page) {
+    const uint32_t over = page % alignment.value;
+    return over == 0 ? page : page + (alignment.value - over);
+  };
+  // Most runs that are long enough are holes that such a span has left, and are aligned.
   uint32_t page;
-  if (!FindIn(top_level_, 0, TopEntries(), static_cast<uint32_t>(wanted), &page)) return false;
-  const uint32_t over = page % alignment.value;
-  if (over != 0) page += alignment.value - over;
-  *found = {{page}, length};
+  uint32_t from = 0;
+  for (int i = 0; i < kAlignedTries; ++i) {
+    if (!FindIn(top_level_, all, from, length.value, &page)) return false;
+    const uint32_t begin = align(page);
+    const PageRun more = {{page + length.value}, {begin - page}};
+    if (more.end().value > chunk_count_ * kChunkPages) return false;
+    PageRun used;
+    if (more.length.value == 0 || !FirstWith(Bits::kFree, false, more, &used)) {
+      *found = {{begin}, length};
+      return true;
+    }
+    from = used.begin.value;
+  }
+  // What is left over at the start of so long a run does not matter.
+  if (!FindIn(top_level_, all, from, static_cast<uint32_t>(surely), &page)) return false;
+  *found = {{align(page)}, length};
   return true;
 }
 

@@ -32,8 +32,9 @@ class PageIndex {
   // Makes the bits of pages [0, end) exist, as zero. False: no memory, nothing lost.
   bool EnsurePages(PageId end, size_t slack);
 
-  // The lowest free run of `length` pages whose start is a multiple of `alignment` pages (any
-  // number, not only powers of two), if a run of length + alignment - 1 exists. False if none.
+  // A free run of `length` pages whose start is a multiple of `alignment` pages (any number, not
+  // only powers of two). The lowest one if it is among the first kAlignedTries runs that are long
+  // enough, else the lowest in a run of length + alignment - 1. False if there is none of these.
   bool FindFree(PageCount length, PageCount alignment, PageRun* found) const;
 
   void MarkFree(PageRun run);
@@ -66,6 +67,7 @@ class PageIndex {
   static constexpr uint32_t kFanout = 1u << kFanoutShift;
   // Level 0 is in the chunks; level k covers kChunkPages * 16^k pages.
   static constexpr int kTopLevel = 4;
+  static constexpr int kAlignedTries = 8;
 
   // Free runs among the pages that an entry covers.
   struct Summary {
@@ -94,8 +96,13 @@ class PageIndex {
   }
   void RaiseTopLevel();
   void UpdateSummaries(PageRun run);
-  bool FindIn(int level, uint32_t begin, uint32_t end, uint32_t length, uint32_t* page) const;
-  static uint32_t FindInChunk(const uint64_t (&words)[kChunkWords], uint32_t length);
+  // The lowest run of `length` free pages at or above page `from` in a range of entries.
+  struct EntryRange {
+    uint32_t begin, end;
+  };
+  bool FindIn(int level, EntryRange range, uint32_t from, uint32_t length, uint32_t* page) const;
+  // The same within a chunk, from bit `from` on; kChunkPages if there is none.
+  static uint32_t FindInChunk(const uint64_t (&words)[kChunkWords], uint32_t from, uint32_t length);
 
   // Calls visit(word, mask) for the words that hold bits of `run`; stops when it returns false,
   // and returns whether it never did.

@@ -55,8 +55,8 @@ struct Picture {
   int found;  // -1: nothing
 };
 
-// The documented meaning: in the lowest free run of at least length + alignment - 1 pages, the
-// first multiple of the alignment.
+// The documented meaning: the first multiple of the alignment from which so many pages are free, in
+// the first eight runs that are long enough, or else in one of length + alignment - 1.
 constexpr Picture kPictures[] = {
     {"F", 1, 1, 0},
     {".F", 1, 1, 1},
@@ -68,14 +68,34 @@ constexpr Picture kPictures[] = {
     {"FFFF.FFFFF", 5, 1, 5},
     {".FFFFFF", 3, 2, 2},
     {".FFFFFFF", 4, 4, 4},
-    {"FFFF", 4, 4, -1},  // Would fit, but only a run of 7 is sure to hold it.
-    {"FFFFFFF", 4, 4, 0},
-    {".FFFFFFFFF", 3, 3, 3},
-    {".FFFFFFFFFFF", 5, 5, 5},
-    {"..FFFFFFFFFFFFF", 7, 7, 7},
-    {".FFF.FFFFFFFFF", 3, 7, 7},
-    {"F.F.F.F.F", 2, 1, -1},
-    {"F", 0, 1, -1},
+    {"FFFF", 4, 4, 0},
+    {".FFFF", 4, 4, -1},
+    {"..FFFFF", 4, 4, -1},
+    {"..FFFFFF", 4, 4, 4},
+    {".FFFF..FFFFF", 4, 4, 8},
+    {"FFF.FFF.FFFFFF", 4, 3, 9},
+    {"FFFFF.FFFF.FFFFF", 5, 11, 0},
+    // Eight that are long enough and do not fit: then only a run of length + alignment - 1 counts.
+    {".FF..."
+     ".FF..."
+     ".FF..."
+     ".FF..."
+     ".FF..."
+     ".FF..."
+     ".FF..."
+     ".FF..."
+     "FFFFFF",
+     2, 6, -1},
+    {".FF..."
+     ".FF..."
+     ".FF..."
+     ".FF..."
+     ".FF..."
+     ".FF..."
+     ".FF..."
+     ".FF..."
+     "FFFFFFF",
+     2, 6, 48},
 };
 
 TEST_F(PageIndexTest, Pictures) {
@@ -234,9 +254,13 @@ class Model {
 
   int64_t Find(uint32_t length, uint32_t alignment) {
     int64_t start = -1;
+    int tries = 0;
     ForEachRun(Bits::kFree, true, All(), [&](PageRun run) {
-      if (run.length.value < length + alignment - 1) return false;
-      start = (run.begin.value + alignment - 1) / alignment * alignment;
+      if (run.length.value < length) return false;
+      const uint32_t aligned = (run.begin.value + alignment - 1) / alignment * alignment;
+      const bool fits = aligned + length <= run.end().value;
+      if (++tries > 8 ? run.length.value < length + alignment - 1 : !fits) return false;
+      start = aligned;
       return true;
     });
     return start;
