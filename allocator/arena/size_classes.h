@@ -1,8 +1,9 @@
 // Size classes: the rounded sizes of small objects, generated at compile time.
 //
 // Sizes: multiples of 16 up to 128, then eight for each doubling up to 32 KiB, so that at most one
-// part in nine of a larger object is lost to rounding. docs/size_classes.md shows the table and its
-// waste; a test keeps it true.
+// part in nine of a larger object is lost to rounding; and a few between, just above a power of
+// two, where a page with its header or a buffer with its length would lose the most.
+// docs/size_classes.md shows the table and its waste; a test keeps it true.
 //
 // The slot grid: every object of a class starts at a multiple of its size *from the start of the
 // arena*, whatever span it lies in. So whether a pointer is the start of an object follows from
@@ -16,6 +17,7 @@
 #include <stdint.h>
 
 #include <array>
+#include <iterator>
 #include <numeric>
 
 #include "allocator/base/compiler.h"
@@ -29,11 +31,15 @@ using SizeClass = uint8_t;
 
 inline constexpr int kStepsPerDoubling = 8;
 inline constexpr size_t kLinearLimit = 128;
-inline constexpr int kSizeClassCount = 1 + 8 + 8 * kStepsPerDoubling;
+// Half a step above a power of two; 4480 rather than 4352 for the pages of sqlite, 4096 + 272.
+inline constexpr uint32_t kExtraSizes[] = {1088, 2176, 4480, 8704, 17408};
+inline constexpr int kSizeClassCount =
+    1 + 8 + 8 * kStepsPerDoubling + static_cast<int>(std::size(kExtraSizes));
 
 struct SizeClassInfo {
   uint32_t size = 0;         // bytes in an object
-  PageCount span_pages;      // pages in a span
+  PageCount span_pages;      // pages in a span of a class that is in use
+  PageCount least_pages;     // pages that hold an object wherever they begin
   PageCount span_alignment;  // spans preferably begin at a multiple of this
   uint32_t max_list = 0;     // most objects in one list of a thread cache
 };
@@ -68,6 +74,7 @@ constexpr SizeClassInfo Describe(uint32_t size) {
     info.span_pages = {pages};
     info.span_alignment = {unit};
   }
+  info.least_pages = PagesFor(2 * size - kGranuleSize);
   info.max_list = kListBytes / size;
   if (info.max_list > kLongestList) info.max_list = kLongestList;
   if (info.max_list < 2) info.max_list = 2;
@@ -76,14 +83,19 @@ constexpr SizeClassInfo Describe(uint32_t size) {
 
 constexpr std::array<SizeClassInfo, kSizeClassCount> MakeInfo() {
   std::array<SizeClassInfo, kSizeClassCount> table{};
+  const uint32_t* extra = std::begin(kExtraSizes);
   uint32_t size = 0;
   for (int c = 1; c < kSizeClassCount; ++c) {
     uint32_t step = kGranuleSize;
     for (uint32_t limit = kLinearLimit; size >= limit; limit *= 2) {
       step = limit / kStepsPerDoubling;
     }
-    size += step;
-    table[c] = Describe(size);
+    if (extra != std::end(kExtraSizes) && *extra < size + step) {
+      table[c] = Describe(*extra++);
+    } else {
+      size += step;
+      table[c] = Describe(size);
+    }
   }
   return table;
 }

@@ -1,13 +1,30 @@
 #include "allocator/central/central_list.h"
 
+#include <algorithm>
+
 #include "allocator/os/linux_memory.h"
 
 namespace prairie {
 
+// Most programs use most classes for a few objects only: what such a class has is small, and grows
+// with what is out of it.
+Span* CentralList::AllocateSpan() {
+  const SizeClassInfo& info = kSizeClasses[size_class_];
+  PageHeap& pages = *context_->page_heap;
+  const PageCount half = PagesFor(std::min(allocated_ * info.size / 2, info.span_pages.bytes()));
+  if (half >= info.span_pages) {
+    Span* const span = pages.Allocate(info.span_pages, info.span_alignment, SpanKind::kSmall);
+    if (span != nullptr) return span;
+  } else if (half > info.least_pages) {
+    Span* const span = pages.Allocate(half, {1}, SpanKind::kSmall);
+    if (span != nullptr) return span;
+  }
+  return pages.Allocate(info.least_pages, {1}, SpanKind::kSmall);
+}
+
 Span* CentralList::NewSpan() {
   const SizeClassInfo& info = kSizeClasses[size_class_];
-  Span* const span =
-      context_->page_heap->Allocate(info.span_pages, info.span_alignment, SpanKind::kSmall);
+  Span* const span = AllocateSpan();
   if (span == nullptr) return nullptr;
   const size_t start = span->first_page.offset();
   const size_t phase = start % info.size;

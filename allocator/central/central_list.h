@@ -54,6 +54,7 @@ class CentralList {
   SpinLock& lock() { return lock_; }
 
  private:
+  Span* AllocateSpan();
   Span* NewSpan();
   void MarkFirstUncarved(Span* span);
   ListFault ReturnLocked(ObjectList list, bool* freed_span);

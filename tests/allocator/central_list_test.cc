@@ -86,6 +86,52 @@ TEST_P(CentralListTest, ObjectsDoNotOverlap) {
   EXPECT_EQ(SmallBytes(), 0U);
 }
 
+TEST_P(CentralListTest, SpansGrowWithWhatIsOut) {
+  const SizeClass c = ClassOfSize(1152);
+  const SizeClassInfo& info = kSizeClasses[c];
+  const PageCount unit = PagesFor(heap().os().PageSize());
+  std::vector<FreeObject*> all = Fetch(c, 1);
+  const auto last_span = [&] {
+    return heap().SpanAt(heap().arena().PageOf(reinterpret_cast<uintptr_t>(all.back())));
+  };
+  EXPECT_EQ(last_span()->pages, std::max(info.least_pages, unit));
+  PageCount longest = last_span()->pages;
+  while (SmallBytes() < 16 * info.span_pages.bytes()) {
+    const auto more = Fetch(c, info.max_list);
+    ASSERT_FALSE(more.empty());
+    all.insert(all.end(), more.begin(), more.end());
+    EXPECT_LE(longest, last_span()->pages);
+    longest = last_span()->pages;
+  }
+  EXPECT_EQ(longest.bytes(), RoundUp(info.span_pages.bytes(), heap().os().PageSize()));
+  ReturnWell(c, all);
+  EXPECT_EQ(SmallBytes(), 0U);
+}
+
+TEST_P(CentralListTest, WhereALongSpanDoesNotFitAShortOneDoes) {
+  const SizeClass c = ClassOfSize(32 * kKiB);
+  const SizeClassInfo& info = kSizeClasses[c];
+  auto objects = FetchAll(c, 4 * info.span_pages.bytes() / info.size);
+  // No more pages but those of one hole.
+  Span* const hole = heap().page_heap().Allocate(info.least_pages, {1}, SpanKind::kLarge);
+  Span* const wall = heap().page_heap().Allocate({1}, {1}, SpanKind::kLarge);
+  ASSERT_TRUE(hole != nullptr && wall != nullptr);
+  heap().os().FailFromNth(1);
+  std::vector<Span*> rest;
+  while (Span* const span = heap().page_heap().Allocate({1}, {1}, SpanKind::kLarge)) {
+    rest.push_back(span);
+  }
+  heap().page_heap().Free(hole);
+  const auto more = Fetch(c, 1);
+  EXPECT_EQ(more.size(), 1U);
+  heap().os().Heal();
+  objects.insert(objects.end(), more.begin(), more.end());
+  ReturnWell(c, objects);
+  for (Span* span : rest) heap().page_heap().Free(span);
+  heap().page_heap().Free(wall);
+  heap().Check();
+}
+
 TEST_P(CentralListTest, WhatComesBackGoesOutAgainLowestFirst) {
   const SizeClass c = ClassOfSize(64);
   const auto objects = FetchAll(c, 100);

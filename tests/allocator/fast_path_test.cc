@@ -271,13 +271,13 @@ void* EndOfLastObject(const void* neighbour) {
 }
 
 TEST_F(FastPathTest, UsableSizeIsZeroAtTheEndOfTheLastObject) {
-  char* const object = New(3000);
+  char* const object = New(200);
   EXPECT_EQ(UsableSize(EndOfLastObject(object)), 0U);
   Delete(object);
 }
 
 TEST_F(FastPathTest, FreeOfTheEndOfTheLastObjectIsReported) {
-  char* const object = New(3000);
+  char* const object = New(200);
   void* const never = EndOfLastObject(object);
   EXPECT_EXIT(Delete(never), testing::KilledBySignal(SIGABRT), "prairie: wild pointer: free");
   Delete(object);

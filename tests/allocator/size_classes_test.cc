@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <set>
 
 namespace prairie {
 namespace {
@@ -21,14 +22,17 @@ TEST(SizeClassesTest, TableRisesFrom16To32768) {
   for (int c = 2; c < kSizeClassCount; ++c) EXPECT_GT(SizeOf(c), SizeOf(c - 1));
 }
 
-TEST(SizeClassesTest, StepsAre16To128ThenEightForEachDoubling) {
-  size_t expected = 0;
-  for (int c = 1; c < kSizeClassCount; ++c) {
+TEST(SizeClassesTest, StepsAre16To128ThenEightForEachDoublingAndAFewBetween) {
+  const std::set<size_t> extra = {1088, 2176, 4480, 8704, 17408};
+  std::set<size_t> expected = extra;
+  for (size_t size = 0; size < kMaxSmallSize;) {
     size_t step = 16;
-    for (size_t power = 128; power <= expected; power *= 2) step = power / 8;
-    expected += step;
-    EXPECT_EQ(SizeOf(c), expected) << "class " << c;
+    for (size_t power = 128; power <= size; power *= 2) step = power / 8;
+    expected.insert(size += step);
   }
+  std::set<size_t> sizes;
+  for (int c = 1; c < kSizeClassCount; ++c) sizes.insert(SizeOf(c));
+  EXPECT_EQ(sizes, expected);
 }
 
 TEST(SizeClassesTest, EverySizeGetsTheSmallestClassThatHoldsIt) {
@@ -84,6 +88,7 @@ TEST(SizeClassesTest, ASpanHoldsObjectsWhereverItBegins) {
       const size_t phase = page * kPageSize % info.size;
       const size_t first = phase == 0 ? 0 : info.size - phase;
       EXPECT_GE((info.span_pages.bytes() - first) / info.size, 3U) << info.size;
+      EXPECT_GE((info.least_pages.bytes() - first) / info.size, 1U) << info.size;
     }
   }
 }
