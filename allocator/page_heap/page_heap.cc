@@ -17,6 +17,9 @@ constexpr size_t kSmallestUnreservedStep = 64 * kKiB;
 // limit is about. A few are kept so that a program on the edge does not map and unmap for ever.
 constexpr PageCount kUnreservedSlack = PagesFor(256 * kKiB);
 
+// What is kept of the spans freed last, in the reserved mode; in the other one the slack.
+constexpr PageCount kRecent = PagesFor(8 * kMiB);
+
 // A moved span has up to three mappings more than one that was never moved; the kernel's default
 // for all mappings of a process is 65530.
 constexpr uint32_t kMostMoved = 4096;
@@ -41,6 +44,7 @@ void PageHeap::Init(Arena& arena, PageMap& page_map, BitmapPlane& allocated,
     step = std::clamp(std::bit_floor(limit / 256), kSmallestUnreservedStep, kLargestUnreservedStep);
   }
   commit_step_ = PagesFor(step);
+  recent_.Init(arena.reserved() ? kRecent : kUnreservedSlack);
 }
 
 PageCount PageHeap::RoundToOsPages(PageCount pages) const {
@@ -53,6 +57,15 @@ Span* PageHeap::Allocate(PageCount pages, PageCount alignment, SpanKind kind) {
   alignment.value =
       alignment <= os_unit_ ? 1 : static_cast<uint32_t>(std::lcm(alignment.value, os_unit_.value));
   SpinLockHolder holder(lock_);
+  if (kind == SpanKind::kLarge && alignment.value == 1) {
+    if (Span* const recent = recent_.Take(pages); recent != nullptr) {
+      recent->kind = SpanKind::kLarge;
+      recent->zeroed = false;
+      return recent;
+    }
+  }
+  // So that the lowest run is found, as if nothing were kept.
+  FlushRecent();
   Span* const span = spans_.Acquire();
   if (span == nullptr) return nullptr;
   span->kind = SpanKind::kUnused;
@@ -140,7 +153,7 @@ void PageHeap::HealMapping(PageRun run) {
 void PageHeap::Retire(Span* span) {
   if (span->kind == SpanKind::kSmall) {
     small_ = small_ - span->pages;
-  } else {
+  } else {  // Large, or large until it became a recent one.
     large_ = large_ - span->pages;
     --large_count_;
     if (span->moved) --moved_count_;
@@ -163,10 +176,30 @@ bool PageHeap::FreeLarge(Span* span, PageId first_page) {
 }
 
 void PageHeap::FreeLocked(Span* span) {
+  if (span->kind == SpanKind::kLarge && recent_.Accepts(span->pages)) {
+    while (recent_.IsFull(span->pages)) FreeForGood(recent_.Evict());
+    span->kind = SpanKind::kUnused;
+    recent_.Put(span);
+    return;
+  }
+  FreeForGood(span);
+}
+
+void PageHeap::FreeForGood(Span* span) {
   const PageRun run = {span->first_page, span->pages};
   if (span->moved) HealMapping(run);
   Retire(span);
   GiveBack(run);
+}
+
+bool PageHeap::FlushRecent() {
+  if (recent_.count() == 0) return false;
+  while (Span* const span = recent_.Evict()) FreeForGood(span);
+  return true;
+}
+
+bool PageHeap::IsFree(PageRun run) {
+  return index_.All(Bits::kFree, run) || (FlushRecent() && index_.All(Bits::kFree, run));
 }
 
 bool PageHeap::GrowInPlace(Span* span, PageCount pages) {
@@ -177,12 +210,10 @@ bool PageHeap::GrowInPlace(Span* span, PageCount pages) {
     return false;
   if (more.end() > frontier_) {
     // Only the last span of the arena can grow past the frontier.
-    if (more.begin < frontier_ && !index_.All(Bits::kFree, {more.begin, frontier_ - more.begin})) {
-      return false;
-    }
+    if (more.begin < frontier_ && !IsFree({more.begin, frontier_ - more.begin})) return false;
     if (!ExtendFrontier(more.end() - frontier_) || more.end() > frontier_) return false;
   }
-  if (!index_.All(Bits::kFree, more) || EnsureUsable(more) != MapResult::kOk) return false;
+  if (!IsFree(more) || EnsureUsable(more) != MapResult::kOk) return false;
   Take(more);
   span->pages = pages;
   span->zeroed = false;
@@ -200,6 +231,11 @@ void PageHeap::ShrinkInPlace(Span* span, PageCount pages) {
   large_ = large_ - rest.length;
   if (span->moved) HealMapping(rest);
   GiveBack(rest);
+}
+
+void PageHeap::MarkMoved(Span* span) {
+  if (!span->moved) ++moved_count_;
+  span->moved = true;
 }
 
 Span* PageHeap::Move(Span* span, PageCount pages) {
@@ -223,18 +259,16 @@ Span* PageHeap::Move(Span* span, PageCount pages) {
       target->kind = SpanKind::kUnused;
       return nullptr;
     }
-    target->moved = true;  // Its mapping may be a new one.
     {
       SpinLockHolder holder(lock_);
-      ++moved_count_;
+      MarkMoved(target);  // Its mapping may be a new one.
     }
     Free(target);
     return nullptr;
   }
   SpinLockHolder holder(lock_);
-  target->moved = true;
+  MarkMoved(target);
   target->zeroed = false;
-  ++moved_count_;
   index_.Clear(Bits::kDirty, from);
   if (span->moved) HealMapping(from);
   Retire(span);
@@ -246,10 +280,10 @@ PageHeapStats PageHeap::stats() {
   SpinLockHolder holder(lock_);
   PageHeapStats stats;
   stats.small_bytes = small_.bytes();
-  stats.large_bytes = large_.bytes();
-  stats.large_count = large_count_;
-  stats.free_bytes = free_.bytes();
-  stats.free_dirty_bytes = free_dirty_.bytes();
+  stats.large_bytes = (large_ - recent_.pages()).bytes();
+  stats.large_count = large_count_ - static_cast<size_t>(recent_.count());
+  stats.free_bytes = (free_ + recent_.pages()).bytes();
+  stats.free_dirty_bytes = (free_dirty_ + recent_.pages()).bytes();
   stats.committed_bytes = committed_.bytes();
   stats.peak_committed_bytes = peak_committed_.bytes();
   stats.frontier_bytes = frontier_.offset();

@@ -9,6 +9,7 @@
 #include "allocator/base/options.h"
 #include "allocator/base/spin_lock.h"
 #include "allocator/page_heap/page_index.h"
+#include "allocator/page_heap/recent_spans.h"
 #include "allocator/pages/heap_bitmap.h"
 #include "allocator/pages/page_map.h"
 #include "allocator/pages/span.h"
@@ -118,6 +119,12 @@ class PageHeap {
   PageCount ReleaseFreeLocked(PageCount most, Release what);
   void Retire(Span* span);
   void FreeLocked(Span* span);
+  void FreeForGood(Span* span);
+  void MarkMoved(Span* span);
+  // Frees what recent_ keeps. Returns whether there was anything.
+  bool FlushRecent();
+  // Whether `run` is free, if need be after recent_ has been flushed.
+  bool IsFree(PageRun run);
   // Moved pages keep a mapping of their own: puts a fresh one in its place, which the kernel can
   // merge with its neighbours, so that the number of mappings does not grow with that of moves.
   void HealMapping(PageRun run);
@@ -129,6 +136,7 @@ class PageHeap {
   std::atomic<size_t>* extent_ = nullptr;
   PageIndex index_;
   ObjectPool<Span> spans_;
+  RecentSpans recent_;  // counted with the large ones until they are flushed
   HugePages huge_pages_ = HugePages::kAuto;
   PageCount os_unit_;      // pages in an OS page, at least 1
   PageCount commit_step_;  // commit is rounded up to multiples of this where pages are free

@@ -51,12 +51,14 @@ PageCount PageHeap::ReleaseFreeLocked(PageCount most, Release what) {
 
 PageCount PageHeap::ReleaseFree(PageCount most, Release what) {
   SpinLockHolder holder(lock_);
+  FlushRecent();
   return ReleaseFreeLocked(most, what);
 }
 
 void PageHeap::ReleaseIdle(uint64_t now) {
   SpinLockHolder holder(lock_);
   if (now < epoch_start_ + kEpochMilliseconds) return;
+  FlushRecent();
   if (least_free_dirty_ > kKeep) {
     ReleaseFreeLocked({(least_free_dirty_ - kKeep).value / 2 + 1}, Release::kMemory);
   }
@@ -66,6 +68,7 @@ void PageHeap::ReleaseIdle(uint64_t now) {
 
 void PageHeap::CheckInvariants() {
   SpinLockHolder holder(lock_);
+  FlushRecent();
   const PageRun all = {{0}, frontier_ - PageId{0}};
   const auto check = [](bool condition, const char* what) {
     if (!condition)

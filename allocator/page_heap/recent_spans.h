@@ -1,0 +1,69 @@
+// The large spans that were freed last, kept whole for the next request of the same length.
+#ifndef PRAIRIE_ALLOCATOR_PAGE_HEAP_RECENT_SPANS_H_
+#define PRAIRIE_ALLOCATOR_PAGE_HEAP_RECENT_SPANS_H_
+
+#include <stdint.h>
+
+#include "allocator/base/pages.h"
+#include "allocator/pages/span.h"
+
+namespace prairie {
+
+// A buffer that a program frees and allocates again would otherwise go through the page index at
+// every turn, some 2500 instructions. Spans here are unused and keep their pages, which are not
+// free in the index. Any other request for pages first frees them all, so keeping them costs no
+// memory: the lowest run that fits is found as ever. Thread safety: the page heap's lock.
+class RecentSpans {
+ public:
+  constexpr RecentSpans() = default;
+
+  // `most`: pages of all spans together.
+  void Init(PageCount most) { most_ = most; }
+
+  bool Accepts(PageCount pages) const { return pages.value <= most_.value / 2; }
+  // REQUIRES: Accepts(span->pages), and Evict until !IsFull(span->pages).
+  bool IsFull(PageCount more) const { return count_ == kSpans || pages_ + more > most_; }
+  void Put(Span* span) {
+    lengths_[count_] = span->pages.value;
+    spans_[count_++] = span;
+    pages_ = pages_ + span->pages;
+  }
+
+  // The span of `pages` that came last, or null.
+  Span* Take(PageCount pages) {
+    for (int i = count_ - 1; i >= 0; --i) {
+      if (lengths_[i] == pages.value) return Remove(i);
+    }
+    return nullptr;
+  }
+
+  // The span that came first, or null.
+  Span* Evict() { return count_ == 0 ? nullptr : Remove(0); }
+
+  int count() const { return count_; }
+  PageCount pages() const { return pages_; }
+
+ private:
+  static constexpr int kSpans = 8;
+
+  Span* Remove(int i) {
+    Span* const span = spans_[i];
+    --count_;
+    for (; i < count_; ++i) {
+      spans_[i] = spans_[i + 1];
+      lengths_[i] = lengths_[i + 1];
+    }
+    pages_ = pages_ - span->pages;
+    return span;
+  }
+
+  PageCount most_;
+  PageCount pages_;
+  int count_ = 0;
+  uint32_t lengths_[kSpans] = {};  // in pages, in the order in which they came
+  Span* spans_[kSpans] = {};
+};
+
+}  // namespace prairie
+
+#endif  // PRAIRIE_ALLOCATOR_PAGE_HEAP_RECENT_SPANS_H_
