@@ -106,10 +106,19 @@ bool Arena::Init(OsMemory& os, bool force_unreserved) {
   return false;
 }
 
+bool Arena::LeaveReservedMode(PageId frontier) {
+  const uintptr_t begin = AddressOf(frontier);
+  const uintptr_t end = base_ + reservation_;
+  if (begin < end && !os_->Unmap(begin, end - begin)) return false;
+  reserved_ = false;
+  reservation_ = layout_.window;
+  return true;
+}
+
 MapResult Arena::Extend(PageRun run) {
   const size_t end = run.end().offset();
   if (end > layout_.window) return MapResult::kNoMemory;
-  if (!reserved_ || end <= reservation_) return MapResult::kOk;
+  if (!reserved() || end <= reservation_) return MapResult::kOk;
   // Past a hole the run begins above what is reserved.
   const size_t from = run.begin.offset() > reservation_ ? run.begin.offset() : reservation_;
   // Double if the range is free, else take what is needed.
@@ -128,7 +137,7 @@ MapResult Arena::Extend(PageRun run) {
 
 MapResult Arena::Commit(PageRun run) {
   const uintptr_t address = AddressOf(run.begin);
-  return reserved_ ? os_->Commit(address, run.length.bytes())
+  return reserved() ? os_->Commit(address, run.length.bytes())
                    : os_->MapAt(address, run.length.bytes());
 }
 
@@ -136,7 +145,7 @@ bool Arena::Discard(PageRun run) { return os_->Discard(AddressOf(run.begin), run
 
 bool Arena::Release(PageRun run) {
   const uintptr_t address = AddressOf(run.begin);
-  return reserved_ ? os_->Decommit(address, run.length.bytes())
+  return reserved() ? os_->Decommit(address, run.length.bytes())
                    : os_->Unmap(address, run.length.bytes());
 }
 

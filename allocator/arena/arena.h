@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <atomic>
+
 #include "allocator/base/pages.h"
 #include "allocator/os/os_memory.h"
 
@@ -57,7 +59,7 @@ class Arena {
   uintptr_t base() const { return base_; }
   size_t window() const { return layout_.window; }
   const ArenaLayout& layout() const { return layout_; }
-  bool reserved() const { return reserved_; }
+  bool reserved() const { return reserved_.load(std::memory_order_relaxed); }
   // Bytes obtained as reservation, or claimed in the unreserved mode.
   size_t reservation() const { return reservation_; }
   OsMemory& os() const { return *os_; }
@@ -67,6 +69,11 @@ class Arena {
   PageId PageOf(uintptr_t address) const {
     return {static_cast<uint32_t>((address - base_) >> kPageShift)};
   }
+
+  // reserved → unreserved mode, for good: what is reserved from `frontier` on is given back. False,
+  // with nothing changed, if the system does not take it. What is reserved below the frontier is
+  // then the caller's to Release.
+  bool LeaveReservedMode(PageId frontier);
 
   // Makes [begin, begin + length) ours to commit. kOccupied: a foreign mapping lies within; the
   // caller steps over it. kNoMemory: the end of the window, or no more address space.
@@ -88,7 +95,7 @@ class Arena {
   OsMemory* os_ = nullptr;
   uintptr_t base_ = 0;
   size_t reservation_ = 0;
-  bool reserved_ = false;
+  std::atomic<bool> reserved_{false};  // Changes under the lock; statistics read it without.
   ArenaLayout layout_;
 };
 

@@ -103,6 +103,11 @@ class Heap {
   // the system. Returns the bytes given to the system.
   size_t Trim(Release what);
 
+  // The process's limits have changed: see PageHeap.
+  void ObserveLimits() {
+    if (initialized_.load(std::memory_order_acquire)) page_heap_.ObserveLimits();
+  }
+
   HeapStats Stats();
   // Writes a summary of a few lines.
   void PrintStats(int descriptor = 2);

@@ -34,6 +34,7 @@ bool PageHeap::EnsureArrays(PageId end, bool exact) {
 }
 
 bool PageHeap::ExtendFrontier(PageCount pages) {
+  ObserveLimitsLocked();
   const PageCount needed = RoundToOsPages(pages);
   PageCount step = {static_cast<uint32_t>(RoundUp(needed.value, commit_step_.value))};
   for (int attempt = 0; attempt < kMostHoles; ++attempt) {

@@ -1,24 +1,10 @@
 #include "allocator/page_heap/page_heap.h"
 
 #include <algorithm>
-#include <bit>
 #include <numeric>
 
 namespace prairie {
 namespace {
-
-// The frontier and commits move in such steps: whole huge pages where address space is free, and
-// small steps under a limit, where others need what is left.
-constexpr size_t kReservedStep = kHugePageSize;
-constexpr size_t kLargestUnreservedStep = kMiB;
-constexpr size_t kSmallestUnreservedStep = 64 * kKiB;
-
-// In the unreserved mode more free pages than this are unmapped at once: address space is what the
-// limit is about. A few are kept so that a program on the edge does not map and unmap for ever.
-constexpr PageCount kUnreservedSlack = PagesFor(256 * kKiB);
-
-// What is kept of the spans freed last, in the reserved mode; in the other one the slack.
-constexpr PageCount kRecent = PagesFor(8 * kMiB);
 
 // A moved span has up to three mappings more than one that was never moved; the kernel's default
 // for all mappings of a process is 65530.
@@ -38,13 +24,7 @@ void PageHeap::Init(Arena& arena, PageMap& page_map, BitmapPlane& allocated,
   spans_.Init(metadata);
   const size_t os_page = arena.os().PageSize();
   os_unit_ = PagesFor(os_page);
-  size_t step = kReservedStep;
-  if (!arena.reserved()) {
-    const size_t limit = arena.os().AddressSpaceLimit();
-    step = std::clamp(std::bit_floor(limit / 256), kSmallestUnreservedStep, kLargestUnreservedStep);
-  }
-  commit_step_ = PagesFor(step);
-  recent_.Init(arena.reserved() ? kRecent : kUnreservedSlack);
+  ChooseSteps();
 }
 
 PageCount PageHeap::RoundToOsPages(PageCount pages) const {

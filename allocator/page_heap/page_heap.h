@@ -76,6 +76,12 @@ class PageHeap {
   // If it is time, returns what has been free and unused since the last time. `now`: milliseconds.
   void ReleaseIdle(uint64_t now);
 
+  // RLIMIT_AS may have been set since the arena was reserved: if it leaves no room beside the
+  // reservation, the arena goes over to the unreserved mode. The page heap looks by itself before it
+  // grows and when it gives back; this is for whoever knows of a change. Does nothing while another
+  // thread holds the lock, so it may be called anywhere.
+  void ObserveLimits();
+
   PageHeapStats stats();
   SpinLock& lock() { return lock_; }
   const Arena& arena() const { return *arena_; }
@@ -88,6 +94,10 @@ class PageHeap {
 
   // Conflicts are stepped over so often in one allocation before the window counts as full.
   static constexpr int kMostHoles = 64;
+  // In the unreserved mode more free pages than this are unmapped at once: address space is what
+  // the limit is about. A few are kept so that a program on the edge does not map and unmap for
+  // ever.
+  static constexpr PageCount kUnreservedSlack = PagesFor(256 * kKiB);
 
   // The functions below require lock_.
   PageCount RoundToOsPages(PageCount pages) const;
@@ -95,6 +105,10 @@ class PageHeap {
     PageCount pages;
     bool must;  // Else it is only preferred.
   };
+  void ChooseSteps();
+  void ObserveLimitsLocked();
+  // Gives back everything that is reserved and not in use.
+  void LeaveReservedMode();
   bool FindOrExtend(PageCount pages, Alignment alignment, PageRun* run);
   bool ExtendFrontier(PageCount pages);
   bool EnsureArrays(PageId end, bool exact);

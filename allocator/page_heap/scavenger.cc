@@ -51,6 +51,7 @@ PageCount PageHeap::ReleaseFreeLocked(PageCount most, Release what) {
 
 PageCount PageHeap::ReleaseFree(PageCount most, Release what) {
   SpinLockHolder holder(lock_);
+  ObserveLimitsLocked();
   FlushRecent();
   return ReleaseFreeLocked(most, what);
 }
@@ -58,6 +59,7 @@ PageCount PageHeap::ReleaseFree(PageCount most, Release what) {
 void PageHeap::ReleaseIdle(uint64_t now) {
   SpinLockHolder holder(lock_);
   if (now < epoch_start_ + kEpochMilliseconds) return;
+  ObserveLimitsLocked();
   FlushRecent();
   if (least_free_dirty_ > kKeep) {
     ReleaseFreeLocked({(least_free_dirty_ - kKeep).value / 2 + 1}, Release::kMemory);

@@ -30,7 +30,10 @@ SYSTEM_CALLS = {
         ["mmap", "mmap64", "munmap", "mprotect", "madvise", "process_madvise", "mremap", "mincore", "mlock", "msync"],
         ["allocator/os/", "runtime/os/"],
     ),
-    "limits": (["getrlimit", "getrlimit64", "setrlimit", "prlimit", "prlimit64"], ["allocator/os/"]),
+    "limits": (
+        ["getrlimit", "getrlimit64", "setrlimit", "prlimit", "prlimit64"],
+        ["allocator/os/", "allocator/api/limit_override.cc"],
+    ),
     "machine": (["sysconf", "getauxval", "sysinfo", "getpagesize"], ["allocator/os/"]),
     "files": (["open", "openat", "read", "pread", "fopen", "close"], ["allocator/os/", "runtime/"]),
     "waiting": (["futex"], ["allocator/base/spin_lock.cc"]),

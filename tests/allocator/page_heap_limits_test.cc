@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
+#include <vector>
 
 #include "allocator/page_heap/page_heap.h"
 #include "tests/support/kept_spans.h"
@@ -55,6 +57,92 @@ TEST_P(PageHeapLimitsTest, ALimitLoweredBelowWhatIsUsedLeavesWhatIsThere) {
 }
 
 INSTANTIATE_HEAP_MODES(PageHeapLimitsTest);
+
+// A limit of address space that comes when the arena is reserved already.
+class LeavingReservedModeTest : public PageHeapLimitsTest {
+ protected:
+  void SetUp() override {
+    PageHeapLimitsTest::SetUp();
+    if (IsSkipped()) return;
+    // In use below, between and at the end of what is free.
+    Span* spans[6];
+    for (Span*& span : spans) ASSERT_NE(span = Large(3 * kMiB), nullptr);
+    for (int i = 0; i < 6; i += 2) pages().Free(spans[i]);
+    pages().ReleaseFree({UINT32_MAX}, Release::kCharge);
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(kept().Keep(Large(400 * kKiB)));
+    for (int i = 1; i < 6; i += 2) in_use_.push_back(spans[i]);
+  }
+  void TearDown() override {
+    if (!IsSkipped()) {
+      kept().FreeAll();
+      for (Span* span : in_use_) pages().Free(span);
+      heap().Check();
+    }
+    kept_.reset();
+  }
+  KeptSpans& kept() {
+    if (!kept_) kept_ = std::make_unique<KeptSpans>(heap());
+    return *kept_;
+  }
+  size_t Reserved() { return heap().os().BytesIn(State::kReserved); }
+
+ private:
+  std::unique_ptr<KeptSpans> kept_;
+  std::vector<Span*> in_use_;
+};
+
+TEST_P(LeavingReservedModeTest, NothingStaysReserved) {
+  EXPECT_GE(Reserved(), 63 * kGiB);
+  heap().os().set_address_space_limit(256 * kMiB);
+  pages().ObserveLimits();
+  EXPECT_FALSE(heap().arena().reserved());
+  EXPECT_EQ(Reserved(), 0U);
+  ExpectSound(kept());
+  EXPECT_LE(heap().CommittedBytes(), 14 * kMiB);
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(kept().Keep(Large(2 * kMiB)));
+  Fill(kept(), kMiB);
+  EXPECT_GE(heap().CommittedBytes(), 250 * kMiB);
+  ExpectSound(kept());
+}
+
+TEST_P(LeavingReservedModeTest, ThePageHeapNoticesByItself) {
+  heap().os().set_address_space_limit(256 * kMiB);
+  ASSERT_TRUE(kept().Keep(Large(20 * kMiB))) << "grows the heap";
+  EXPECT_FALSE(heap().arena().reserved());
+  EXPECT_EQ(Reserved(), 0U);
+  ExpectSound(kept());
+}
+
+TEST_P(LeavingReservedModeTest, ALimitThatLeavesRoomChangesNothing) {
+  heap().os().set_address_space_limit(kTiB);
+  pages().ObserveLimits();
+  EXPECT_TRUE(heap().arena().reserved());
+  EXPECT_GE(Reserved(), 63 * kGiB);
+}
+
+TEST_P(LeavingReservedModeTest, WhatTheSystemRefusesToUnmapIsNotLost) {
+  heap().os().set_address_space_limit(256 * kMiB);
+  heap().os().FailNth(1, Call::kUnmap);
+  pages().ObserveLimits();
+  EXPECT_TRUE(heap().arena().reserved());
+  ExpectSound(kept());
+  pages().ObserveLimits();
+  EXPECT_FALSE(heap().arena().reserved());
+  ExpectSound(kept());
+}
+
+TEST_P(LeavingReservedModeTest, AHoleThatCannotBeUnmappedIsGivenUp) {
+  heap().os().set_address_space_limit(256 * kMiB);
+  heap().os().FailNth(2, Call::kUnmap);
+  pages().ObserveLimits();
+  EXPECT_FALSE(heap().arena().reserved());
+  EXPECT_GT(Reserved(), 0U);
+  EXPECT_LE(Reserved(), 6 * kMiB);
+  Fill(kept(), 200 * kKiB);
+  ExpectSound(kept());
+}
+
+INSTANTIATE_RESERVED_MODES(LeavingReservedModeTest);
 
 // Where address space is limited, or others may map within the arena.
 class UnreservedPageHeapTest : public PageHeapLimitsTest {};

@@ -169,6 +169,7 @@ DATA_LIMITS = fills(resource.RLIMIT_DATA) + (
         limits={resource.RLIMIT_DATA: 300 * MEGABYTE},
     ),
     simple("moving_limit"),
+    simple("limit_after_start"),
 )
 
 GROUPS = {

@@ -26,7 +26,9 @@ DELETE = [
     for more in ("", "m", NOTHROW, ALIGN, "m" + ALIGN, ALIGN + NOTHROW)
 ]
 
-EXPECTED = C_NAMES + NEW + DELETE
+LIMITS = ["setrlimit", "setrlimit64", "prlimit", "prlimit64"]  # To see RLIMIT_AS change.
+
+EXPECTED = C_NAMES + NEW + DELETE + LIMITS
 ALLOWED = re.compile(r"prairie_\w+|_init|_fini|__bss_start|_edata|_end")  # C API; linker's own.
 NEEDED = {"libc.so.6", "ld-linux-x86-64.so.2"}
 STATIC_TLS_BYTES = 8  # One pointer: dlopen works even when little of the surplus is left.

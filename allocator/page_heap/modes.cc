@@ -1,0 +1,63 @@
+// The two modes of the arena as the page heap sees them: the steps in which each grows, and the way
+// from one to the other when a limit is set while the program runs.
+#include <algorithm>
+#include <bit>
+
+#include "allocator/page_heap/page_heap.h"
+
+namespace prairie {
+namespace {
+
+// The frontier and commits move in such steps: whole huge pages where address space is free, and
+// small steps under a limit, where others need what is left.
+constexpr size_t kReservedStep = kHugePageSize;
+constexpr size_t kLargestUnreservedStep = kMiB;
+constexpr size_t kSmallestUnreservedStep = 64 * kKiB;
+
+// What is kept of the spans freed last, in the reserved mode; in the other one the slack.
+constexpr PageCount kRecent = PagesFor(8 * kMiB);
+
+}  // namespace
+
+void PageHeap::ChooseSteps() {
+  size_t step = kReservedStep;
+  if (!arena_->reserved()) {
+    const size_t limit = arena_->os().AddressSpaceLimit();
+    step = std::clamp(std::bit_floor(limit / 256), kSmallestUnreservedStep, kLargestUnreservedStep);
+  }
+  commit_step_ = PagesFor(step);
+  recent_.Init(arena_->reserved() ? kRecent : kUnreservedSlack);
+}
+
+void PageHeap::ObserveLimits() {
+  if (!lock_.TryLock()) return;
+  ObserveLimitsLocked();
+  lock_.Unlock();
+}
+
+void PageHeap::ObserveLimitsLocked() {
+  if (!arena_->reserved()) return;
+  // The kernel charges the reservation in full. A limit of twice as much leaves room for the rest of
+  // the program.
+  if (arena_->os().AddressSpaceLimit() / 2 < arena_->reservation()) LeaveReservedMode();
+}
+
+void PageHeap::LeaveReservedMode() {
+  if (!arena_->LeaveReservedMode(frontier_)) return;  // The next look tries again.
+  FlushRecent();
+  ChooseSteps();
+  PageRun rest = {{0}, frontier_ - PageId{0}};
+  PageRun free_run;
+  while (index_.FirstWith(Bits::kFree, true, rest, &free_run)) {
+    rest = {free_run.end(), frontier_ - free_run.end()};
+    PageRun reserved;
+    while (index_.FirstWith(Bits::kUsable, false, free_run, &reserved)) {
+      // What the system does not take stays, and will be found occupied.
+      arena_->Release(reserved);
+      free_run = {reserved.end(), free_run.end() - reserved.end()};
+    }
+  }
+  ReleaseFreeLocked({UINT32_MAX}, Release::kMemory);
+}
+
+}  // namespace prairie
