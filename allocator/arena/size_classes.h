@@ -8,14 +8,15 @@
 // The slot grid: every object of a class starts at a multiple of its size *from the start of the
 // arena*, whatever span it lies in. So whether a pointer is the start of an object follows from
 // its class and its address alone: one multiplication, no span. A span loses the part of a slot at
-// either end. Where that would matter (sizes from 512 on) spans begin at a multiple of a page count
-// that makes it nothing.
+// either end. Where that would matter (most sizes from 512 on) spans begin at a multiple of a page
+// count that makes it nothing.
 #ifndef PRAIRIE_ALLOCATOR_ARENA_SIZE_CLASSES_H_
 #define PRAIRIE_ALLOCATOR_ARENA_SIZE_CLASSES_H_
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include <algorithm>
 #include <array>
 #include <iterator>
 #include <numeric>
@@ -31,8 +32,9 @@ using SizeClass = uint8_t;
 
 inline constexpr int kStepsPerDoubling = 8;
 inline constexpr size_t kLinearLimit = 128;
-// Half a step above a power of two; 4480 rather than 4352 for the pages of sqlite, 4096 + 272.
-inline constexpr uint32_t kExtraSizes[] = {1088, 2176, 4480, 8704, 17408};
+// Half a step above a power of two; 1040 for a kilobyte with a length before it, and 4480 rather
+// than 4352 for the pages of sqlite, 4096 + 272.
+inline constexpr uint32_t kExtraSizes[] = {1040, 1088, 2176, 4480, 8704, 17408};
 inline constexpr int kSizeClassCount =
     1 + 8 + 8 * kStepsPerDoubling + static_cast<int>(std::size(kExtraSizes));
 
@@ -55,16 +57,21 @@ constexpr uint32_t WholePages(uint32_t size) {
 // a class of which a program needs little does not tie up much.
 constexpr SizeClassInfo Describe(uint32_t size) {
   constexpr uint32_t kWantedObjects = 64;
+  constexpr uint32_t kLeastBytes = 32 * 1024;
   constexpr uint32_t kWantedBytes = 64 * 1024;
+  constexpr uint32_t kMostUnit = 40;
   constexpr uint32_t kListBytes = 32 * 1024;
   constexpr uint32_t kLongestList = 256;
   SizeClassInfo info;
   info.size = size;
+  const uint32_t unit = WholePages(size);
   if (size < 512) {
-    info.span_pages = PagesFor(size * kWantedObjects);
+    info.span_pages = PagesFor(std::max(size * kWantedObjects, kLeastBytes));
+    info.span_alignment = {1};
+  } else if (unit > kMostUnit) {
+    info.span_pages = {kMostUnit};  // Loses a slot at the most, of hundreds.
     info.span_alignment = {1};
   } else {
-    const uint32_t unit = WholePages(size);
     const uint32_t least = size <= 8 * 1024 ? 8 : 4;
     uint32_t pages = unit;
     while (pages * kPageSize < size * least ||

@@ -26,11 +26,20 @@ constexpr int kMostProbes = 64;
 
 }  // namespace
 
+size_t PageHeap::ArraysAhead(PageId end) const {
+  // So that they grow in few steps; less where address space is short.
+  const size_t part = end.offset() / (arena_->reserved() ? 8 : 64);
+  return std::max<size_t>(part, commit_step_.bytes());
+}
+
+// Rough shares of what each array needs for so much of the arena.
 bool PageHeap::EnsureArrays(PageId end, bool exact) {
-  // Rough shares of what the arrays need, so that they grow in few steps: an eighth ahead.
-  const size_t ahead = exact ? 0 : std::max<size_t>(end.offset() / 8, commit_step_.bytes());
-  return page_map_->EnsurePages(end, ahead >> 10) && allocated_->EnsurePages(end, ahead >> 7) &&
-         index_.EnsurePages(end, ahead >> 14);
+  const size_t ahead = exact ? 0 : ArraysAhead(end);
+  return page_map_->EnsurePages(end, ahead >> 10) && index_.EnsurePages(end, ahead >> 14);
+}
+
+bool PageHeap::EnsureBitmap(PageId end) {
+  return allocated_->EnsurePages(end, ArraysAhead(end) >> 7);
 }
 
 bool PageHeap::ExtendFrontier(PageCount pages) {

@@ -23,7 +23,7 @@ void PageHeap::ChooseSteps() {
   size_t step = kReservedStep;
   if (!arena_->reserved()) {
     const size_t limit = arena_->os().AddressSpaceLimit();
-    step = std::clamp(std::bit_floor(limit / 256), kSmallestUnreservedStep, kLargestUnreservedStep);
+    step = std::clamp(std::bit_floor(limit / 512), kSmallestUnreservedStep, kLargestUnreservedStep);
   }
   commit_step_ = PagesFor(step);
   recent_.Init(arena_->reserved() ? kRecent : kUnreservedSlack);
@@ -37,8 +37,8 @@ void PageHeap::ObserveLimits() {
 
 void PageHeap::ObserveLimitsLocked() {
   if (!arena_->reserved()) return;
-  // The kernel charges the reservation in full. A limit of twice as much leaves room for the rest of
-  // the program.
+  // The kernel charges the reservation in full. A limit of twice as much leaves room for the rest
+  // of the program.
   if (arena_->os().AddressSpaceLimit() / 2 < arena_->reservation()) LeaveReservedMode();
 }
 

@@ -58,7 +58,7 @@ Span* PageHeap::Allocate(PageCount pages, PageCount alignment, SpanKind kind) {
     }
     usable = EnsureUsable(run);
   } while (usable == MapResult::kOccupied);  // A foreign page less: look again.
-  if (usable != MapResult::kOk) {
+  if (usable != MapResult::kOk || (kind == SpanKind::kSmall && !EnsureBitmap(run.end()))) {
     spans_.Release(span);
     return nullptr;
   }

@@ -77,9 +77,9 @@ class PageHeap {
   void ReleaseIdle(uint64_t now);
 
   // RLIMIT_AS may have been set since the arena was reserved: if it leaves no room beside the
-  // reservation, the arena goes over to the unreserved mode. The page heap looks by itself before it
-  // grows and when it gives back; this is for whoever knows of a change. Does nothing while another
-  // thread holds the lock, so it may be called anywhere.
+  // reservation, the arena goes over to the unreserved mode. The page heap looks by itself before
+  // it grows and when it gives back; this is for whoever knows of a change. Does nothing while
+  // another thread holds the lock, so it may be called anywhere.
   void ObserveLimits();
 
   PageHeapStats stats();
@@ -111,7 +111,11 @@ class PageHeap {
   void LeaveReservedMode();
   bool FindOrExtend(PageCount pages, Alignment alignment, PageRun* run);
   bool ExtendFrontier(PageCount pages);
+  // What the arrays that describe every page, and the bitmap, which describes small spans only,
+  // need for the pages up to `end`.
   bool EnsureArrays(PageId end, bool exact);
+  bool EnsureBitmap(PageId end);
+  size_t ArraysAhead(PageId end) const;
   MapResult EnsureUsable(PageRun run);
   MapResult CommitRun(PageRun run);
   PageRun WidenForCommit(PageRun run) const;
