@@ -34,6 +34,11 @@ MOVING = {"lower": 95, "raise": 95, "below": 95}
 # How much less than in the first round, in % of the limit, the threads may get in a later one.
 ROUNDS_LOSS = 2
 
+# With the heap full at 128 MiB: payload by operator new in % of the limit, and of the blocks freed one
+# in ten, those that are to be had again, in %.
+FULL_NEW = 95
+FULL_AGAIN = 95
+
 
 def at_most(value, goal, digits=0):
     """Whether a value, as it is shown, is within its goal."""

@@ -21,7 +21,15 @@ from launch import LaunchFailed, Launcher  # noqa: E402
 NAME = "limits-matrix"
 COMMAND = f"scripts/{NAME}"
 PEERS = {**DEBIAN_PEERS, "oneTBB": "libtbbmalloc_proxy.so.2"}
-PROBES = ("fill_to_null", "moving_limit", "rounds_to_null", "starved", "startup", "threads")
+PROBES = (
+    "fill_to_null",
+    "full_heap",
+    "moving_limit",
+    "rounds_to_null",
+    "starved",
+    "startup",
+    "threads",
+)
 EPILOG = """\
 examples:
   scripts/limits-matrix --peers                       everything, in some ten minutes

@@ -20,6 +20,7 @@ STARVED_MIB = range(700, 1601, 100)
 QUICK_STARVED_MIB = (700, 1100, 1600)
 MAPPED_FILE_BYTES = 32 * MIB
 ROUNDS_LIMIT = 256 * MIB
+FULL_LIMIT = 128 * MIB
 
 
 @dataclass
@@ -307,6 +308,40 @@ def rounds_of(bench, table, command, allocator):
     return [min(values) for values in zip(*runs)]
 
 
+def full(bench):
+    table = Table(
+        "full",
+        f"With the heap full at {FULL_LIMIT // MIB} MiB: payload when operator new throws, the second "
+        "time, in % of the limit; the first malloc of a thread; one block in ten freed, of these to "
+        "be had again, in %:",
+        ["operator new", "a thread's first malloc", "one in ten freed"],
+        [f"≥ {goals.FULL_NEW}", "lives", f"≥ {goals.FULL_AGAIN}"],
+    )
+    for allocator in bench.allocators:
+        for case in ("new", "thread", "tenth"):
+            outcome = bench.launcher.run(
+                [bench.binaries / "full_heap", case], allocator, FULL_LIMIT
+            )
+            bench.say(
+                table.key, allocator.name, f"{case}: {'lives' if outcome.ok else outcome.why()}"
+            )
+            table.add(allocator.name, full_part(allocator, case, outcome))
+    return table
+
+
+def full_part(allocator, case, outcome):
+    if not outcome.ok:
+        return percent_part(allocator, outcome.short(), 0)
+    figures = outcome.figures()
+    if case == "new":
+        return percent_part(allocator, 100 * figures["payload"][0] / FULL_LIMIT, goals.FULL_NEW)
+    if case == "thread":
+        return Part("lives", True if is_prairie(allocator) else None)
+    return percent_part(
+        allocator, 100 * figures["again"][0] / figures["freed"][0], goals.FULL_AGAIN
+    )
+
+
 TABLES = {
     "smallest": smallest_limits,
     "payload": payload,
@@ -314,4 +349,5 @@ TABLES = {
     "starved": starved,
     "moving": moving,
     "rounds": rounds,
+    "full": full,
 }
