@@ -23,7 +23,7 @@ PAYLOAD = {64: (93, 95, 95), 128: (96, 97, 97), 256: (98, 98, 98), 1024: (99, 99
 AFTER_FREE_LIMIT = 256
 AFTER_FREE = (100, 100, 100)
 
-# At start, without a limit.
+# At start, with and without a limit.
 STARTUP_RSS_KIB = 1500
 STARTUP_MAPPING_CALLS = 12
 
@@ -31,7 +31,8 @@ STARTUP_MAPPING_CALLS = 12
 # too.
 MOVING = {"lower": 95, "raise": 95, "below": 95}
 
-# How much less than in the first round, in % of the limit, the threads may get in a later one.
+# How much less than in the first round, in % of the limit, the threads may get in a later one. One
+# run differs from the next by up to 2.
 ROUNDS_LOSS = 2
 
 # With the heap full at 128 MiB: payload by operator new in % of the limit, and of the blocks freed one

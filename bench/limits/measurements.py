@@ -19,6 +19,7 @@ QUICK_JOBS = ("python3, print", "sqlite3", "4 threads", "64 threads, 64 KiB stac
 STARVED_MIB = range(700, 1601, 100)
 QUICK_STARVED_MIB = (700, 1100, 1600)
 MAPPED_FILE_BYTES = 32 * MIB
+STARTUP_LIMIT = 256 * MIB
 ROUNDS_LIMIT = 256 * MIB
 FULL_LIMIT = 128 * MIB
 
@@ -163,40 +164,50 @@ def percent_part(allocator, value, goal):
 def startup(bench):
     table = Table(
         "startup",
-        "At start, without a limit: a program in C after its first malloc. Sizes in KiB; mapping "
-        "calls of the allocator, and those that the dynamic linker makes for its library:",
+        "At start, without a limit / at `ulimit -v` of "
+        f"{STARTUP_LIMIT // MIB} MiB: a program in C after its first malloc. Sizes in KiB, medians; "
+        "mapping calls of the allocator, and those that the dynamic linker makes for its library:",
         ["VmSize", "RSS", "page tables", "mapping calls", "linker's calls"],
         ["", f"≤ {goals.STARTUP_RSS_KIB}", "", f"≤ {goals.STARTUP_MAPPING_CALLS}", ""],
     )
-    linker_alone = start_calls(bench, bench.plain)[0]
     for allocator in bench.allocators:
-        runs = []
-        for _ in range(3 if bench.quick else 9):
-            outcome = bench.launcher.run([bench.binaries / "startup"], allocator)
-            if not outcome.ok:
-                sys.exit(f"limits-matrix: startup on {allocator.name}: {outcome.why()}")
-            runs.append(outcome.figures())
-        linker, others = start_calls(bench, allocator)
-        rss = int(median(runs, "VmRSS"))
-        ours = is_prairie(allocator)
-        table.add(allocator.name, Part(f"{median(runs, 'VmSize'):.0f}"))
-        table.add(allocator.name, Part(str(rss), rss <= goals.STARTUP_RSS_KIB if ours else None))
-        table.add(allocator.name, Part(f"{median(runs, 'VmPTE'):.0f}"))
-        met = others <= goals.STARTUP_MAPPING_CALLS if ours else None
-        table.add(allocator.name, Part(str(others), met))
-        table.add(allocator.name, Part(f"{linker - linker_alone:+d}"))
-        bench.say(table.key, allocator.name, f"RSS {rss} KiB, {others} mapping calls")
+        cells = [start_parts(bench, allocator, limit) for limit in (None, STARTUP_LIMIT)]
+        for parts in zip(*cells):
+            table.add(allocator.name, list(parts))
+        said = ", ".join(f"{rss} KiB, {calls} calls" for _, rss, _, calls, _ in cells)
+        bench.say(table.key, allocator.name, said)
     return table
 
 
-def median(runs, name):
-    return statistics.median(figures[name][0] for figures in runs)
+def start_parts(bench, allocator, limit):
+    """The five figures of a start, as Parts."""
+    runs = []
+    for _ in range(3 if bench.quick else 9):
+        outcome = bench.launcher.run([bench.binaries / "startup"], allocator, limit)
+        if not outcome.ok:
+            return [percent_part(allocator, outcome.short(), 0)] * 5
+        runs.append(outcome.figures())
+    size, rss, tables = (
+        statistics.median(figures[name][0] for figures in runs)
+        for name in ("VmSize", "VmRSS", "VmPTE")
+    )
+    linker, calls = start_calls(bench, allocator, limit)
+    linker -= start_calls(bench, bench.plain, limit)[0]
+    ours = is_prairie(allocator)
+    return [
+        Part(f"{size:.0f}"),
+        Part(f"{rss:.0f}", rss <= goals.STARTUP_RSS_KIB if ours else None),
+        Part(f"{tables:.0f}"),
+        Part(str(calls), calls <= goals.STARTUP_MAPPING_CALLS if ours else None),
+        Part(f"{linker:+d}"),
+    ]
 
 
-def start_calls(bench, allocator):
+def start_calls(bench, allocator, limit):
+    """The mapping calls of a start: (the dynamic linker's, those of others)."""
     log = bench.launcher.scratch / "strace.log"
     words = strace.command(allocator.library, bench.binaries / "startup", log)
-    outcome = bench.launcher.run(words, bench.plain)
+    outcome = bench.launcher.run(words, bench.plain, limit)
     if not outcome.ok:
         sys.exit(f"limits-matrix: strace of startup on {allocator.name}: {outcome.why()}")
     figures = outcome.figures()
@@ -272,7 +283,7 @@ def rounds(bench):
         "rounds",
         f"{threads} threads with stacks of 64 KiB fill the heap to NULL at "
         f"{ROUNDS_LIMIT // MIB} MiB and free everything, {count} rounds: payload of all, in % of "
-        "the limit:",
+        "the limit, medians:",
         ["first", "second", "third"],
         ["≥ glibc's", *[f"≥ the first − {goals.ROUNDS_LOSS}"] * (count - 1)],
     )
@@ -292,7 +303,7 @@ def rounds(bench):
 
 
 def rounds_of(bench, table, command, allocator):
-    """The payload of each round in % of the limit, the lowest of some runs.
+    """The payload of each round in % of the limit, the median of some runs.
 
     A word, at the end, says that something went wrong.
     """
@@ -305,7 +316,7 @@ def rounds_of(bench, table, command, allocator):
         if not outcome.ok:
             return [*got, outcome.short()]
         runs.append(got)
-    return [min(values) for values in zip(*runs)]
+    return [statistics.median(values) for values in zip(*runs)]
 
 
 def full(bench):
