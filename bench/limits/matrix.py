@@ -32,7 +32,7 @@ PROBES = (
 )
 EPILOG = """\
 examples:
-  scripts/limits-matrix --peers                       everything, in some ten minutes
+  scripts/limits-matrix --peers                       everything, in a quarter of an hour
   scripts/limits-matrix --quick                       Prairie and glibc, a part of each table
   scripts/limits-matrix --only payload,startup libmine.so
   scripts/limits-matrix --peers --markdown docs/limits.md
