@@ -17,11 +17,11 @@ import machine
 import micro
 import programs
 import report
+from command import ROOT, Parser, shell
 from measure import RunFailed, Runner
 from samples import Table
 from session import Session
 
-ROOT = Path(__file__).resolve().parents[2]
 LOOKUP = "span_lookup"
 SETS = ("programs", "micro", LOOKUP)
 EXAMPLES = """\
@@ -34,13 +34,6 @@ examples:
 Rows and allocators are listed by --list. A run of everything writes bench/results/ and docs/; any
 other one writes its CSV files to .cache/bench/ only. --docs and --no-docs say otherwise.
 """
-
-
-class Parser(argparse.ArgumentParser):
-    """One line for a wrong argument."""
-
-    def error(self, message):
-        self.exit(2, f"{self.prog}: error: {message} (--help explains)\n")
 
 
 def parse(arguments):
@@ -119,21 +112,6 @@ def print_list(options):
     print("allocators")
     for allocator in options.selected:
         print(f"  {allocator.name:17} {allocator.library or 'no preload'}")
-
-
-def shell(script):
-    """Runs a line of bash with the functions of scripts/lib/common.sh; returns its stdout."""
-    line = f"set -euo pipefail; source scripts/lib/common.sh; {script}"
-    done = subprocess.run(
-        ["bash", "-c", line, "scripts/bench"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        sys.exit(done.returncode)
-    return done.stdout.strip()
 
 
 def install():

@@ -5,7 +5,6 @@ import sys
 
 from samples import base_of, geometric_mean
 
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 SAMPLE_COLUMNS = (
     "row",
     "allocator",
@@ -153,16 +152,26 @@ def rows_of(samples, order):
     return sorted(found, key=lambda row: order.index(row.split("/")[0]))
 
 
-def check_section(path):
-    """Exits with a message unless the document has both markers, once each, in this order."""
+def markers(path, name):
+    """The two lines that a document must hold, once each, in this order; ValueError if not."""
+    begin, end = (f"<!-- {name}:{mark} -->" for mark in ("begin", "end"))
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        sys.exit(f"bench: {path} must contain {BEGIN} and {END}, once each")
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise ValueError(f"{path} must contain {begin} and {end}, once each")
+    return begin, end
 
 
-def replace_section(path, text):
+def check_section(path, name="bench"):
+    """Exits with a message unless the document has its markers."""
+    try:
+        markers(path, name)
+    except ValueError as error:
+        sys.exit(f"{name}: {error}")
+
+
+def replace_section(path, text, name="bench"):
     """Puts `text` between the markers of a document."""
-    check_section(path)
+    begin, end = markers(path, name)
     old = path.read_text(encoding="utf-8")
-    before, after = old.split(BEGIN)[0], old.split(END)[1]
-    path.write_text(f"{before}{BEGIN}\n{text.strip()}\n{END}{after}", encoding="utf-8")
+    before, after = old.split(begin)[0], old.split(end)[1]
+    path.write_text(f"{before}{begin}\n{text.strip()}\n{end}{after}", encoding="utf-8")

@@ -25,3 +25,6 @@ packages_lint=(clang-format clang-tidy python3)
 
 # The allocators that the benchmarks compare with, and their plots.
 packages_bench=(libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4 python3-matplotlib)
+
+# scripts/limits-matrix: the programs that it starts under limits, and what counts mapping calls.
+packages_limits=(perl python3 sqlite3 strace)

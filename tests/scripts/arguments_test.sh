@@ -42,6 +42,17 @@ wrong scripts/test ''
 wrong scripts/build --config=fast
 wrong scripts/build //allocator:all
 wrong scripts/lint allocator
+wrong scripts/limits-matrix --no-such-option
+wrong scripts/limits-matrix --only no-such-table
+wrong scripts/limits-matrix --only=
+wrong scripts/limits-matrix /no/such/library.so
+wrong scripts/limits-matrix --prairie /no/such/library.so
+wrong scripts/limits-matrix --probes "$TEST_TMPDIR"
+wrong scripts/limits-matrix --markdown /no/such/document.md
+wrong scripts/limits-matrix "$root/WORKSPACE" "$root/WORKSPACE"
+help=$("$root/scripts/limits-matrix" --help) && status=0 || status=$?
+expect_equal "scripts/limits-matrix --help, status" 0 "$status"
+expect_match "scripts/limits-matrix --help, text" "^usage: scripts/limits-matrix" "$help"
 expect_equal "wrong arguments start nothing" "" "$(cat "$TEST_TMPDIR/calls" 2>/dev/null || true)"
 
 # install: what install_packages does when dpkg-query knows only the packages in $1; prints the calls.
