@@ -218,13 +218,35 @@ Lookup Heap::Find(const void* pointer) {
     found.object = start;
     found.size = span->pages.bytes();
     found.kind = start == address ? Lookup::kObject : Lookup::kInterior;
-  } else if (span->kind == SpanKind::kUnused && start == address) {
-    // A freed span that nobody has reused yet.
-    found.span = span;
-    found.object = start;
-    found.size = span->pages.bytes();
-    found.kind = Lookup::kFree;
+  } else if (span->kind == SpanKind::kUnused) {
+    return FindInFreed(address, span);
   }
+  return found;
+}
+
+Lookup Heap::FindInFreed(uintptr_t address, Span* span) const {
+  Lookup found;
+  found.kind = Lookup::kWild;
+  // Another thread may reuse the struct meanwhile: each member is read once, and any value is
+  // borne.
+  const PageRun run = {span->first_page, span->pages};
+  const SizeClass c = span->size_class;
+  if (!run.contains(arena_.PageOf(address))) return found;
+  const uintptr_t start = arena_.AddressOf(run.begin);
+  if (c != 0) {
+    const size_t size = kSizeClasses[c].size;
+    const uintptr_t first = start + span->first_slot;
+    if (!IsSlotStart(address - arena_.base(), c) || address - first >= span->carved * size) {
+      return found;
+    }
+    found.size = size;
+  } else {
+    if (address != start) return found;
+    found.size = run.length.bytes();
+  }
+  found.kind = Lookup::kFree;
+  found.span = span;
+  found.object = address;
   return found;
 }
 

@@ -132,6 +132,8 @@ class Heap {
   ThreadCache* CacheForThisThread();
   bool TryRefill(ThreadCache& cache, SizeClass c);
   Lookup FindInSmall(const void* pointer, size_t offset, SizeClass c);
+  // `span` was given back and had the page of `address` last; what it was is still known.
+  Lookup FindInFreed(uintptr_t address, Span* span) const;
 
   std::atomic<bool> initialized_{false};
   SpinLock init_lock_{LockRank::kInit};
