@@ -127,6 +127,10 @@ bool LinuxMemory::AdviseHugePages(uintptr_t address, size_t size) {
   return madvise(Pointer(address), size, MADV_HUGEPAGE) == 0;
 }
 
+bool LinuxMemory::AvoidHugePages(uintptr_t address, size_t size) {
+  return madvise(Pointer(address), size, MADV_NOHUGEPAGE) == 0;  // EINVAL: as above.
+}
+
 namespace {
 
 bool IsZero(const char* memory, size_t size) {

@@ -68,6 +68,10 @@ class OsMemory {
   // committed: asks for 2 MiB pages. Advice; returns whether it was taken.
   virtual bool AdviseHugePages(uintptr_t address, size_t size) = 0;
 
+  // committed: asks for no 2 MiB pages, though the system gives them to everyone. Mappings merge
+  // only where both have been asked for this. Advice; returns whether it was taken.
+  virtual bool AvoidHugePages(uintptr_t address, size_t size) = 0;
+
   // Moves the contents of one committed range onto another of the same size without copying;
   // `from` stays committed and reads as zero. Returns false if the kernel cannot (before Linux 5.7,
   // or no memory): `from` is as it was, and `to` is as it was, but for its contents, or none.

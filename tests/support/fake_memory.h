@@ -33,9 +33,10 @@ class FakeMemory final : public OsMemory {
     kRenew,
     kUnmap,
     kAdviseHugePages,
+    kAvoidHugePages,
     kMovePages,
   };
-  static constexpr int kCallCount = 10;
+  static constexpr int kCallCount = 11;
 
   enum class State { kNone, kReserved, kCommitted, kForeign };
 
@@ -80,6 +81,11 @@ class FakeMemory final : public OsMemory {
   // Whether every byte of the range is in the state.
   bool Is(uintptr_t address, size_t size, State state) const;
   size_t BytesIn(State state) const;
+  // Whether huge pages are to be avoided in every byte of the range.
+  bool AvoidsHugePages(uintptr_t address, size_t size) const;
+  // How many mappings the kernel would need for what is ours: neighbours merge if they agree in
+  // access, in advice, and in where their pages came from.
+  int Mappings() const;
 
   // OsMemory:
   size_t PageSize() const override { return page_size_; }
@@ -94,6 +100,7 @@ class FakeMemory final : public OsMemory {
   bool Renew(uintptr_t address, size_t size) override;
   bool Unmap(uintptr_t address, size_t size) override;
   bool AdviseHugePages(uintptr_t address, size_t size) override;
+  bool AvoidHugePages(uintptr_t address, size_t size) override;
   bool MovePages(uintptr_t from, uintptr_t to, size_t size) override;
 
  private:
@@ -106,13 +113,21 @@ class FakeMemory final : public OsMemory {
   MapResult MayTake(uintptr_t address, size_t size, State state) const;
   bool IsLocked(uintptr_t address, size_t size, State state) const;
   size_t BytesInLocked(State state) const;
+  // A new state; what comes out of kNone, or goes there, loses what was said of its mapping.
   void Assign(uintptr_t address, size_t size, State state);
+  void ForgetMapping(uintptr_t address, size_t size);
 
   const Backing backing_;
   LinuxMemory linux_;
   mutable std::mutex mutex_;
-  // The state from each key up to the next.
-  std::map<uintptr_t, State> edges_{{0, State::kNone}};
+  // A value for every address: the one from each key up to the next.
+  template <typename T>
+  using Ranges = std::map<uintptr_t, T>;
+  Ranges<State> edges_{{0, State::kNone}};
+  Ranges<bool> avoids_huge_pages_{{0, false}};
+  // Which MovePages brought the pages; 0: they were mapped where they are.
+  Ranges<int> origins_{{0, 0}};
+  int moves_ = 0;
 
   size_t page_size_ = 4 * kKiB;
   size_t physical_memory_ = 8 * kGiB;
