@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <iterator>
 #include <numeric>
 #include <set>
@@ -294,24 +295,31 @@ bool FakeMemory::AvoidHugePages(uintptr_t address, size_t size) {
   return true;  // Not passed on, as above.
 }
 
-bool FakeMemory::MovePages(uintptr_t from, uintptr_t to, size_t size) {
+MoveResult FakeMemory::MovePages(uintptr_t from, uintptr_t to, size_t size) {
   const std::lock_guard lock(mutex_);
   const bool fail = Begin(Call::kMovePages, from, size);
   EXPECT_EQ(to % page_size_, 0U) << "MovePages to " << std::hex << to;
   EXPECT_TRUE(from + size <= to || to + size <= from) << "MovePages of overlapping ranges";
   if (!Require(Call::kMovePages, from, size, State::kCommitted) ||
       !Require(Call::kMovePages, to, size, State::kCommitted)) {
-    return false;
+    return MoveResult::kFailed;
+  }
+  if (fail && failed_move_ == FailedMove::kStays) {
+    if (backing_ == Backing::kReal) memset(reinterpret_cast<void*>(to), 0xdd, size);
+    return MoveResult::kFailed;
   }
   if (fail) {
-    if (!failed_move_unmaps_target_) return false;
     if (backing_ == Backing::kReal) linux_.Unmap(to, size);
     Assign(to, size, State::kNone);
-    return false;
+    if (failed_move_ == FailedMove::kTaken) Assign(to, size, State::kForeign);
+    return MoveResult::kTargetGone;
   }
-  if (backing_ == Backing::kReal && !linux_.MovePages(from, to, size)) return false;
+  if (backing_ == Backing::kReal) {
+    const MoveResult result = linux_.MovePages(from, to, size);
+    if (result != MoveResult::kOk) return result;
+  }
   SetAll(origins_, to, size, ++moves_);
-  return true;
+  return MoveResult::kOk;
 }
 
 }  // namespace prairie

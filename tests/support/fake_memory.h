@@ -38,6 +38,13 @@ class FakeMemory final : public OsMemory {
   };
   static constexpr int kCallCount = 11;
 
+  // What a failing MovePages leaves at the target.
+  enum class FailedMove {
+    kStays,  // what was there, with other contents
+    kGone,   // nothing
+    kTaken,  // nothing of ours: another thread was faster to map there
+  };
+
   enum class State { kNone, kReserved, kCommitted, kForeign };
 
   // kReal: what the heap maps is mapped, at the very addresses. kNone: it is only recorded, so
@@ -72,8 +79,7 @@ class FakeMemory final : public OsMemory {
   void Heal();
   // Calls that failed by plan.
   int failures() const { return failures_; }
-  // Whether a failing MovePages leaves the target unmapped.
-  void set_failed_move_unmaps_target(bool unmaps) { failed_move_unmaps_target_ = unmaps; }
+  void set_failed_move(FailedMove outcome) { failed_move_ = outcome; }
 
   int calls(Call call) const { return counts_[static_cast<size_t>(call)]; }
   int calls() const;
@@ -101,7 +107,7 @@ class FakeMemory final : public OsMemory {
   bool Unmap(uintptr_t address, size_t size) override;
   bool AdviseHugePages(uintptr_t address, size_t size) override;
   bool AvoidHugePages(uintptr_t address, size_t size) override;
-  bool MovePages(uintptr_t from, uintptr_t to, size_t size) override;
+  MoveResult MovePages(uintptr_t from, uintptr_t to, size_t size) override;
 
  private:
   // The functions below require mutex_.
@@ -135,7 +141,7 @@ class FakeMemory final : public OsMemory {
   size_t data_limit_ = SIZE_MAX;
   size_t in_use_ = 0;
   uintptr_t end_of_addresses_ = uintptr_t{1} << 47;
-  bool failed_move_unmaps_target_ = false;
+  FailedMove failed_move_ = FailedMove::kStays;
 
   std::array<int, kCallCount> counts_{};
   int until_failure_ = 0;  // 0: no failure is planned
