@@ -75,6 +75,11 @@ PROCESSES = (
         "fork_lock",
         preload_too="{programs}/libatfork_lock.so",
     ),
+    Case(
+        "c_fork_lock with a library that takes a lock",
+        "c_fork_lock",
+        preload_too="{programs}/libatfork_lock.so",
+    ),
     simple("spawn"),
     simple("static_program", stdout="static\n"),
 )
