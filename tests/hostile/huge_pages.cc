@@ -37,6 +37,10 @@ Seen LookAtArena(uintptr_t base) {
 
 int main(int argc, char** argv) {
   CHECK(argc == 2);
+  if (access("/sys/kernel/mm/transparent_hugepage", F_OK) != 0) {
+    puts("this kernel has no transparent huge pages");
+    return 77;
+  }
   const bool marked = strcmp(argv[1], "nh") == 0;
   constexpr int kBlocks = 64;
   static void* blocks[kBlocks];
