@@ -1,11 +1,12 @@
-// libprairie.so must not pull libstdc++ into C programs (2 MB of address space and 40 mappings'
-// worth of start-up), so the two functions that operator new needs are looked up: weakly at load
-// time, and, if the runtime came later by dlopen, in the runtime itself.
+// The part of the C++ runtime in libprairie.so, which must not pull libstdc++ into C programs (2 MB
+// of address space and 40 mappings' worth of start-up): the two functions that operator new needs
+// are looked up, weakly at load time, and, if the runtime came later by dlopen, in the runtime
+// itself. libprairie.a has bad_alloc_linked.cc instead.
 #include "allocator/api/bad_alloc.h"
 
 #include <dlfcn.h>
 
-#include <initializer_list>
+#include <atomic>
 
 #include "allocator/base/report.h"
 
@@ -17,14 +18,42 @@ void _ZSt17__throw_bad_allocv() __attribute__((weak));
 }
 
 namespace prairie {
+namespace {
+
+// A C++ runtime, once it has been seen. One reference to it is kept for ever, so that what is found
+// in it stays. Thread safety: any thread.
+class Runtime {
+ public:
+  explicit constexpr Runtime(const char* library) : library_(library) {}
+
+  void* Find(const char* symbol) {
+    void* const handle = Handle();
+    return handle == nullptr ? nullptr : dlsym(handle, symbol);
+  }
+
+ private:
+  void* Handle() {
+    void* handle = handle_.load(std::memory_order_acquire);
+    if (handle != nullptr) return handle;
+    // NOLOAD: only if somebody has loaded it already. If not, it may still come.
+    void* const opened = dlopen(library_, RTLD_LAZY | RTLD_NOLOAD);
+    if (opened == nullptr) return nullptr;
+    if (handle_.compare_exchange_strong(handle, opened, std::memory_order_acq_rel)) return opened;
+    dlclose(opened);  // Another thread was faster.
+    return handle;
+  }
+
+  const char* const library_;
+  std::atomic<void*> handle_{nullptr};
+};
+
+constinit Runtime runtimes[] = {Runtime("libstdc++.so.6"), Runtime("libc++.so.1")};
+
+}  // namespace
 
 void* FindInCxxRuntime(const char* symbol) {
-  // NOLOAD: only if somebody has loaded it already. The handle is not closed, so that what is
-  // found stays.
-  for (const char* library : {"libstdc++.so.6", "libc++.so.1"}) {
-    void* const handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
-    if (handle == nullptr) continue;
-    if (void* const found = dlsym(handle, symbol)) return found;
+  for (Runtime& runtime : runtimes) {
+    if (void* const found = runtime.Find(symbol)) return found;
   }
   return nullptr;
 }

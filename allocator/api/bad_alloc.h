@@ -1,4 +1,5 @@
-// The C++ runtime's part in running out of memory, without linking to it.
+// The C++ runtime's part in running out of memory. Two implementations: libprairie.so looks the
+// runtime up (bad_alloc.cc), libprairie.a is linked with it (bad_alloc_linked.cc).
 #ifndef PRAIRIE_ALLOCATOR_API_BAD_ALLOC_H_
 #define PRAIRIE_ALLOCATOR_API_BAD_ALLOC_H_
 
@@ -9,7 +10,7 @@ using NewHandler = void (*)();
 NewHandler CurrentNewHandler();
 
 // The definition of `symbol` in the C++ runtime that some library of the process has brought, even
-// by dlopen and out of sight of others. Null if there is none.
+// by dlopen and out of sight of others. Null if there is none, or if the runtime is linked.
 void* FindInCxxRuntime(const char* symbol);
 
 // Throws std::bad_alloc. Reports and aborts if the process has no C++ runtime, which then nobody

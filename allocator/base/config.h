@@ -28,6 +28,9 @@ inline constexpr size_t kMaxObjectSize = SIZE_MAX / 2;
 
 inline constexpr size_t kHugePageSize = 2 * kMiB;
 
+// What nobody has used for so long is idle and goes home, step by step.
+inline constexpr uint64_t kEpochMilliseconds = 250;
+
 // Where the arena wants to begin: 0x00f8'0000'0000, the address of the Go heap of 2011, whose byte
 // pattern is neither ASCII nor a likely integer.
 inline constexpr uintptr_t kArenaHint = uintptr_t{0xf8} << 32;

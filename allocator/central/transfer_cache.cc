@@ -1,11 +1,13 @@
 #include "allocator/central/transfer_cache.h"
 
+#include <algorithm>
+
 namespace prairie {
 
 ObjectList TransferCache::Take(uint32_t most, ListFault* fault) {
   {
     SpinLockHolder holder(lock_);
-    if (used_ > 0) return lists_[--used_];
+    if (used_ > 0) return Pop();
   }
   return central_.Fetch(most, fault);
 }
@@ -30,12 +32,30 @@ ListFault TransferCache::Flush() {
     {
       SpinLockHolder holder(lock_);
       if (used_ == 0) return fault;
-      list = lists_[--used_];
+      list = Pop();
     }
     const ListFault found = central_.Return(list);
     if (fault.kind == ListFault::kNone) fault = found;
   }
   return fault;
+}
+
+uint32_t TransferCache::ReturnIdle(ListFault* fault) {
+  ObjectList idle[kSlots];
+  uint32_t count;
+  {
+    SpinLockHolder holder(lock_);
+    count = (least_used_ + 1) / 2;
+    std::copy_n(lists_, count, idle);
+    std::copy(lists_ + count, lists_ + used_, lists_);
+    used_ -= count;
+    least_used_ = used_;
+  }
+  for (uint32_t i = 0; i < count; ++i) {
+    const ListFault found = central_.Return(idle[i]);
+    if (fault->kind == ListFault::kNone) *fault = found;
+  }
+  return count;
 }
 
 size_t TransferCache::cached_count() {

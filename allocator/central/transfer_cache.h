@@ -7,7 +7,9 @@
 namespace prairie {
 
 // A list goes in and comes out in constant time; only what does not fit is taken apart and
-// returned to the spans by the central list. Thread safety: any thread; one lock for each class.
+// returned to the spans by the central list. It is a stack, so what a burst of frees has left at
+// the bottom and nobody needs is known by a low-water mark: see ReturnIdle. Invariant: least_used_
+// <= used_ <= kSlots. Thread safety: any thread; one lock for each class.
 class TransferCache {
  public:
   constexpr TransferCache() = default;
@@ -26,6 +28,11 @@ class TransferCache {
   // Empties the cache into the central list, so that spans become free.
   ListFault Flush();
 
+  // To be called once an epoch. Of the lists that lay here unused since the last call half, rounded
+  // up, go to the central list, the oldest ones. Returns how many; a fault is noted if there was
+  // none before.
+  uint32_t ReturnIdle(ListFault* fault);
+
   // Objects waiting here.
   size_t cached_count();
 
@@ -35,8 +42,16 @@ class TransferCache {
  private:
   static constexpr uint32_t kSlots = 32;
 
+  // The newest list; requires the lock and used_ > 0.
+  ObjectList Pop() {
+    const ObjectList list = lists_[--used_];
+    if (used_ < least_used_) least_used_ = used_;
+    return list;
+  }
+
   SpinLock lock_{LockRank::kTransferCache};
   uint32_t used_ = 0;
+  uint32_t least_used_ = 0;  // since the last ReturnIdle
   ObjectList lists_[kSlots];
   CentralList central_;
 };

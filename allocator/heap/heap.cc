@@ -16,6 +16,11 @@ constinit ThreadCache ended_cache;
 // Growth of the metadata allocator: a thread cache or some tens of spans at a time.
 constexpr size_t kMetadataSlack = 16 * kKiB;
 
+// A thread looks at the clock once in so many slow calls, and then returns so many idle lists:
+// some thousand objects.
+constexpr uint32_t kSlowCallsToALook = 16;
+constexpr uint32_t kIdleListsAtATime = 16;
+
 void OnThreadExit(void* argument) {
   ThreadCache* const cache = static_cast<ThreadCache*>(argument);
   heap.EndThread(cache);
@@ -110,6 +115,7 @@ void Heap::EndThread(ThreadCache* cache) {
 bool Heap::Refill(SizeClass c) {
   ThreadCache* const cache = CacheForThisThread();
   if (cache == nullptr) return false;
+  LookAfterIdle(*cache);
   if (PRAIRIE_LIKELY(TryRefill(*cache, c))) return true;
   Trim(Release::kCharge);
   return TryRefill(*cache, c);
@@ -142,9 +148,34 @@ FreeObject* Heap::AllocateUncached(SizeClass c) {
 bool Heap::MakeRoom(SizeClass c) {
   ThreadCache* const cache = CacheForThisThread();
   if (cache == nullptr) return false;
+  LookAfterIdle(*cache);
   const ListFault fault = cache->MakeRoom(c, transfers_[c]);
   ReportFault(fault);
   return true;
+}
+
+PRAIRIE_ALWAYS_INLINE void Heap::LookAfterIdle(ThreadCache& cache) {
+  if (PRAIRIE_UNLIKELY(++cache.slow_calls % kSlowCallsToALook == 0)) {
+    ReturnIdle(MonotonicMilliseconds());
+  }
+}
+
+void Heap::ReturnIdle(uint64_t now) {
+  if (now < idle_due_.load(std::memory_order_relaxed)) return;
+  ListFault fault;
+  uint32_t returned = 0;
+  while (returned < kIdleListsAtATime) {
+    const uint32_t c = idle_class_.fetch_add(1, std::memory_order_relaxed);
+    if (c >= kSizeClassCount) {
+      // The round is over. Should two threads find that at once, a class may come a little early.
+      idle_due_.store(now + kEpochMilliseconds, std::memory_order_relaxed);
+      idle_class_.store(1, std::memory_order_relaxed);
+      page_heap_.ReleaseIdle(now);
+      break;
+    }
+    returned += transfers_[c].ReturnIdle(&fault);
+  }
+  ReportFault(fault);
 }
 
 void Heap::FreeUncached(FreeObject* object, SizeClass c) {
@@ -169,7 +200,9 @@ Span* Heap::AllocateLarge(size_t size, size_t alignment) {
 bool Heap::FreeLarge(Span* span, const void* pointer) {
   const PageId page = arena_.PageOf(reinterpret_cast<uintptr_t>(pointer));
   if (PRAIRIE_UNLIKELY(!page_heap_.FreeLarge(span, page))) return false;
-  page_heap_.ReleaseIdle(MonotonicMilliseconds());
+  const uint64_t now = MonotonicMilliseconds();
+  page_heap_.ReleaseIdle(now);
+  ReturnIdle(now);
   return true;
 }
 
@@ -218,13 +251,35 @@ Lookup Heap::Find(const void* pointer) {
     found.object = start;
     found.size = span->pages.bytes();
     found.kind = start == address ? Lookup::kObject : Lookup::kInterior;
-  } else if (span->kind == SpanKind::kUnused && start == address) {
-    // A freed span that nobody has reused yet.
-    found.span = span;
-    found.object = start;
-    found.size = span->pages.bytes();
-    found.kind = Lookup::kFree;
+  } else if (span->kind == SpanKind::kUnused) {
+    return FindInFreed(address, span);
   }
+  return found;
+}
+
+Lookup Heap::FindInFreed(uintptr_t address, Span* span) const {
+  Lookup found;
+  found.kind = Lookup::kWild;
+  // Another thread may reuse the struct meanwhile: each member is read once, and any value is
+  // borne.
+  const PageRun run = {span->first_page, span->pages};
+  const SizeClass c = span->size_class;
+  if (!run.contains(arena_.PageOf(address))) return found;
+  const uintptr_t start = arena_.AddressOf(run.begin);
+  if (c != 0) {
+    const size_t size = kSizeClasses[c].size;
+    const uintptr_t first = start + span->first_slot;
+    if (!IsSlotStart(address - arena_.base(), c) || address - first >= span->carved * size) {
+      return found;
+    }
+    found.size = size;
+  } else {
+    if (address != start) return found;
+    found.size = run.length.bytes();
+  }
+  found.kind = Lookup::kFree;
+  found.span = span;
+  found.object = address;
   return found;
 }
 

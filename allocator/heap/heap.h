@@ -96,6 +96,10 @@ class Heap {
   void ReportSmashed(SizeClass c, const void* object);
   void ReportFault(const ListFault& fault);
 
+  // If it is time, sends lists home that have waited in transfer caches for an epoch without being
+  // of use, a few at a call. `now`: milliseconds. Called by slow paths, without locks.
+  void ReturnIdle(uint64_t now);
+
   // At the end of this thread: its cache goes home.
   void EndThread(ThreadCache* cache);
 
@@ -131,7 +135,10 @@ class Heap {
   ThreadCache* OwnCache() const;
   ThreadCache* CacheForThisThread();
   bool TryRefill(ThreadCache& cache, SizeClass c);
+  void LookAfterIdle(ThreadCache& cache);
   Lookup FindInSmall(const void* pointer, size_t offset, SizeClass c);
+  // `span` was given back and had the page of `address` last; what it was is still known.
+  Lookup FindInFreed(uintptr_t address, Span* span) const;
 
   std::atomic<bool> initialized_{false};
   SpinLock init_lock_{LockRank::kInit};
@@ -145,6 +152,8 @@ class Heap {
   PageHeap page_heap_;
   CentralContext context_ = {};
   TransferCache transfers_[kSizeClassCount];
+  std::atomic<uint64_t> idle_due_{0};    // when the next round begins
+  std::atomic<uint32_t> idle_class_{1};  // the class that the round has come to
   ThreadRegistry threads_;
 };
 

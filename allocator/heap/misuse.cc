@@ -33,8 +33,8 @@ bool IsOnThisStack(uintptr_t address) {
   return false;
 }
 
-Report& AppendSpan(Report& report, const Span* span) {
-  return report.Text(" in span ")
+Report& AppendSpan(Report& report, const Span* span, const char* in = " in span ") {
+  return report.Text(in)
       .Hex(heap.AddressOf(span))
       .Text(" (")
       .Decimal(span->pages.value)
@@ -42,7 +42,7 @@ Report& AppendSpan(Report& report, const Span* span) {
 }
 
 Report& AppendObject(Report& report, const Lookup& found) {
-  if (found.span->kind == SpanKind::kSmall) {
+  if (found.span->size_class != 0) {
     return report.Text(" of size class ").Decimal(found.size);
   }
   return report;
@@ -102,8 +102,13 @@ void Heap::ReportMisuse(Call call, const void* pointer) {
       break;
     case Lookup::kFree:
     case Lookup::kObject:  // Given back twice, and handed out again in between.
-      begin("double free").Text(found.span->kind == SpanKind::kSmall ? "object" : "large object");
-      AppendSpan(AppendObject(report, found), found.span).Text(" is already free");
+      begin("double free").Text(found.span->size_class != 0 ? "object" : "large object");
+      // A large object is all of its span; of a small one it is news that the others are gone too.
+      AppendSpan(AppendObject(report, found), found.span,
+                 found.span->size_class != 0 && found.span->kind == SpanKind::kUnused
+                     ? " in freed span "
+                     : " in span ")
+          .Text(" is already free");
       break;
     case Lookup::kWild:
       begin("wild pointer").Text("inside the arena, in no live object");

@@ -127,6 +127,10 @@ bool LinuxMemory::AdviseHugePages(uintptr_t address, size_t size) {
   return madvise(Pointer(address), size, MADV_HUGEPAGE) == 0;
 }
 
+bool LinuxMemory::AvoidHugePages(uintptr_t address, size_t size) {
+  return madvise(Pointer(address), size, MADV_NOHUGEPAGE) == 0;  // EINVAL: as above.
+}
+
 namespace {
 
 bool IsZero(const char* memory, size_t size) {
@@ -152,16 +156,17 @@ bool UndoMove(uintptr_t from, uintptr_t to, size_t size, size_t page) {
 
 }  // namespace
 
-bool LinuxMemory::MovePages(uintptr_t from, uintptr_t to, size_t size) {
+MoveResult LinuxMemory::MovePages(uintptr_t from, uintptr_t to, size_t size) {
   // Zeroed first, so that after a failure what is there has been moved.
-  if (madvise(Pointer(to), size, MADV_DONTNEED) != 0) return false;
+  if (madvise(Pointer(to), size, MADV_DONTNEED) != 0) return MoveResult::kFailed;
   // With DONTUNMAP no hole opens behind the move into which another thread's mapping could fall.
   if (mremap(Pointer(from), size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
              Pointer(to)) == Pointer(to)) {
-    return true;
+    return MoveResult::kOk;
   }
-  if (!UndoMove(from, to, size, PageSize())) munmap(Pointer(to), size);
-  return false;
+  if (UndoMove(from, to, size, PageSize())) return MoveResult::kFailed;
+  munmap(Pointer(to), size);
+  return MoveResult::kTargetGone;
 }
 
 bool IsPrivileged() { return getauxval(AT_SECURE) != 0; }

@@ -22,7 +22,8 @@ class LinuxMemory final : public OsMemory {
   bool Renew(uintptr_t address, size_t size) override;
   bool Unmap(uintptr_t address, size_t size) override;
   bool AdviseHugePages(uintptr_t address, size_t size) override;
-  bool MovePages(uintptr_t from, uintptr_t to, size_t size) override;
+  bool AvoidHugePages(uintptr_t address, size_t size) override;
+  MoveResult MovePages(uintptr_t from, uintptr_t to, size_t size) override;
 };
 
 // Whether the program has rights that its user has not (set-user-ID and the like), so that the

@@ -23,6 +23,12 @@ enum class MapResult : uint8_t {
   kNoMemory,  // The kernel refuses: a limit, the overcommit policy, or the number of mappings.
 };
 
+enum class MoveResult : uint8_t {
+  kOk,
+  kFailed,      // Nothing has changed, but the contents of the target.
+  kTargetGone,  // The same, and nothing of ours is mapped at the target any more.
+};
+
 // Addresses and sizes are multiples of PageSize(). Functions that take a size return without
 // effect on failure. errno may change. Thread safety: any thread, any time; ranges in use by two
 // calls at once must not overlap.
@@ -68,10 +74,14 @@ class OsMemory {
   // committed: asks for 2 MiB pages. Advice; returns whether it was taken.
   virtual bool AdviseHugePages(uintptr_t address, size_t size) = 0;
 
+  // committed: asks for no 2 MiB pages, though the system gives them to everyone. Mappings merge
+  // only where both have been asked for this. Advice; returns whether it was taken.
+  virtual bool AvoidHugePages(uintptr_t address, size_t size) = 0;
+
   // Moves the contents of one committed range onto another of the same size without copying;
-  // `from` stays committed and reads as zero. Returns false if the kernel cannot (before Linux 5.7,
-  // or no memory): `from` is as it was, and `to` is as it was, but for its contents, or none.
-  virtual bool MovePages(uintptr_t from, uintptr_t to, size_t size) = 0;
+  // `from` stays committed and reads as zero. Fails if the kernel cannot (before Linux 5.7, or no
+  // memory).
+  virtual MoveResult MovePages(uintptr_t from, uintptr_t to, size_t size) = 0;
 
  protected:
   ~OsMemory() = default;

@@ -108,7 +108,12 @@ MapResult PageHeap::CommitRun(PageRun run) {
 }
 
 void PageHeap::AdviseHugePages(PageRun run) {
-  if (huge_pages_ == HugePages::kNever || !arena_->reserved()) return;
+  if (huge_pages_ == HugePages::kNever) {
+    // All of it, to the page: only mappings that agree in this can merge.
+    arena_->os().AvoidHugePages(arena_->AddressOf(run.begin), run.length.bytes());
+    return;
+  }
+  if (!arena_->reserved()) return;
   if (huge_pages_ == HugePages::kAuto && committed_ < kHugePagesFrom) return;
   const uint32_t begin = static_cast<uint32_t>(RoundUp(run.begin.value, kHugePages.value));
   const uint32_t end = static_cast<uint32_t>(RoundDown(run.end().value, kHugePages.value));
@@ -158,6 +163,7 @@ void PageHeap::FindForeign(PageRun run, int* calls) {
   const MapResult result = arena_->Commit(run);
   if (result == MapResult::kOk) {
     SetUsable(run);
+    AdviseHugePages(run);
   } else if (result == MapResult::kOccupied) {
     const PageCount half = RoundToOsPages({run.length.value / 2});
     if (run.length <= os_unit_ || half >= run.length) return GiveUp(run);

@@ -229,20 +229,18 @@ Span* PageHeap::Move(Span* span, PageCount pages) {
   const PageRun to = {target->first_page, span->pages};
   const uintptr_t to_address = arena_->AddressOf(to.begin);
   OsMemory& os = arena_->os();
-  if (!os.MovePages(arena_->AddressOf(from.begin), to_address, to.length.bytes())) {
-    // The target may have been unmapped before the failure; put something there again.
-    if (os.MapAt(to_address, to.length.bytes()) == MapResult::kNoMemory) {
-      SpinLockHolder holder(lock_);
-      large_ = large_ - target->pages;
-      --large_count_;
-      foreign_ = foreign_ + target->pages;  // Never to be touched again.
-      target->kind = SpanKind::kUnused;
-      return nullptr;
-    }
-    {
-      SpinLockHolder holder(lock_);
-      MarkMoved(target);  // Its mapping may be a new one.
-    }
+  const MoveResult result =
+      os.MovePages(arena_->AddressOf(from.begin), to_address, to.length.bytes());
+  if (result == MoveResult::kTargetGone &&
+      os.MapAt(to_address, to.length.bytes()) != MapResult::kOk) {
+    LoseTarget(target, to);
+    return nullptr;
+  }
+  if (result == MoveResult::kTargetGone) {
+    SpinLockHolder holder(lock_);
+    MarkMoved(target);  // Its mapping is a new one.
+  }
+  if (result != MoveResult::kOk) {
     Free(target);
     return nullptr;
   }
@@ -254,6 +252,24 @@ Span* PageHeap::Move(Span* span, PageCount pages) {
   Retire(span);
   GiveBack(from);
   return target;
+}
+
+void PageHeap::LoseTarget(Span* target, PageRun gone) {
+  // No memory, or another thread's mapping has fallen there: a hole, never to be touched again.
+  SpinLockHolder holder(lock_);
+  index_.Clear(Bits::kDirty, gone);
+  ClearUsable(gone);
+  foreign_ = foreign_ + gone.length;
+  target->first_page = gone.end();
+  target->pages = target->pages - gone.length;
+  large_ = large_ - gone.length;
+  page_map_->SetSpan(gone, nullptr);
+  const PageRun rest = {target->first_page, target->pages};
+  if (rest.length.value > 0) {
+    if (target->moved) HealMapping(rest);
+    GiveBack(rest);
+  }
+  Retire(target);
 }
 
 PageHeapStats PageHeap::stats() {

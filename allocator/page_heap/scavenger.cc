@@ -11,8 +11,6 @@
 namespace prairie {
 namespace {
 
-constexpr uint64_t kEpochMilliseconds = 250;
-
 // Below this much, giving back saves less than the faults that follow cost.
 constexpr PageCount kKeep = PagesFor(2 * kMiB);
 

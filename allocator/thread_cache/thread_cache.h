@@ -52,6 +52,8 @@ class ThreadCache {
   ThreadCache* next = nullptr;
   ThreadCache* previous = nullptr;
   uint32_t exit_rounds = 0;
+  // Refills and full lists so far: now and then one of them looks after what is idle.
+  uint32_t slow_calls = 0;
 
  private:
   uint32_t capacity_[kSizeClassCount] = {};

@@ -185,6 +185,35 @@ TEST_F(HeapTest, AThreadsCacheGoesHomeWhenItEnds) {
   EXPECT_EQ(heap.Stats().allocated_count, before.allocated_count);
 }
 
+TEST_F(HeapTest, WhatABurstLeftBetweenThreadsGoesHomeWhenNobodyNeedsIt) {
+  const HeapStats before = heap.Stats();
+  std::thread([] {
+    std::vector<void*> objects(20000);
+    for (size_t i = 0; i < objects.size(); ++i) objects[i] = New(16 + i % 1000);
+    for (void* object : objects) Delete(object);
+  }).join();
+  const HeapStats after = heap.Stats();
+  EXPECT_GT(after.cached_bytes, before.cached_bytes + kMiB);
+  // Far ahead of the clock, so that nobody else does it.
+  uint64_t now = MonotonicMilliseconds() + 1'000'000;
+  const auto epoch = [&now] {
+    for (int call = 0; call < 2 * kSizeClassCount; ++call) heap.ReturnIdle(now);
+    now += kEpochMilliseconds;
+  };
+  epoch();
+  EXPECT_EQ(heap.Stats().cached_bytes, after.cached_bytes) << "it has just come";
+  now -= 1;
+  epoch();
+  EXPECT_EQ(heap.Stats().cached_bytes, after.cached_bytes) << "the epoch is not over";
+  epoch();
+  const size_t half = heap.Stats().cached_bytes;
+  EXPECT_LE(half - before.cached_bytes, (after.cached_bytes - before.cached_bytes) * 2 / 3);
+  for (int i = 0; i < 6; ++i) epoch();
+  EXPECT_EQ(heap.Stats().cached_bytes, before.cached_bytes);
+  EXPECT_LT(heap.Stats().pages.small_bytes, after.pages.small_bytes) << "and spans became free";
+  heap.page_heap().CheckInvariants();
+}
+
 // A destructor of thread-specific data may run after the cache's own.
 TEST_F(HeapTest, AThreadMayAllocateAndFreeInItsLastDestructors) {
   static pthread_key_t key;

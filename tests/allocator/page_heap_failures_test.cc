@@ -10,6 +10,8 @@
 namespace prairie {
 namespace {
 
+using FailedMove = FakeMemory::FailedMove;
+
 class PageHeapFailuresTest : public TestWithHeap {
  protected:
   PageHeap& pages() { return heap().page_heap(); }
@@ -64,7 +66,7 @@ class PageHeapFailuresTest : public TestWithHeap {
       SCOPED_TRACE(testing::Message() << "call " << n << " fails");
       NewHeap(GetParam());
       FakeMemory& os = heap().os();
-      os.set_failed_move_unmaps_target(n % 2 == 0);
+      os.set_failed_move(n % 2 == 0 ? FailedMove::kGone : FailedMove::kStays);
       persist ? os.FailFromNth(n) : os.FailNth(n);
       KeptSpans kept(heap());
       Exercise(kept);
@@ -88,6 +90,29 @@ class PageHeapFailuresTest : public TestWithHeap {
 TEST_P(PageHeapFailuresTest, AnySingleCall) { FailEachCall(false); }
 
 TEST_P(PageHeapFailuresTest, AnyCallAndAllThatFollow) { FailEachCall(true); }
+
+TEST_P(PageHeapFailuresTest, AnyMoveWhateverItLeaves) {
+  for (const auto outcome : {FailedMove::kStays, FailedMove::kGone, FailedMove::kTaken}) {
+    for (int n = 1;; ++n) {
+      SCOPED_TRACE(testing::Message() << "move " << n << ", outcome " << static_cast<int>(outcome));
+      NewHeap(GetParam());
+      heap().os().set_failed_move(outcome);
+      heap().os().FailNth(n, FakeMemory::Call::kMovePages);
+      KeptSpans kept(heap());
+      Exercise(kept);
+      EXPECT_TRUE(kept.AreIntact());
+      EXPECT_TRUE(kept.Keep(Allocate(kMiB, 1, SpanKind::kLarge)));
+      EXPECT_EQ(pages().stats().foreign_bytes > 0,
+                outcome == FailedMove::kTaken && heap().os().failures() > 0);
+      kept.FreeAll();
+      heap().Check();
+      if (heap().os().failures() == 0 || HasFailure()) {
+        EXPECT_GT(n, 5) << "the exercise moves more than that";
+        break;
+      }
+    }
+  }
+}
 
 TEST_P(PageHeapFailuresTest, WithoutAnyMemoryAllocateGivesNull) {
   heap().os().FailFromNth(1);

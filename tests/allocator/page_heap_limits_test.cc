@@ -56,6 +56,41 @@ TEST_P(PageHeapLimitsTest, ALimitLoweredBelowWhatIsUsedLeavesWhatIsThere) {
   ExpectSound(kept);
 }
 
+// The system may give huge pages to everyone.
+TEST_P(PageHeapLimitsTest, HugePagesAreKeptAwayWhereTheyAreNotWanted) {
+  std::vector<int> mappings;
+  for (const HugePages mode : {HugePages::kAuto, HugePages::kNever}) {
+    TestHeapConfig config = GetParam();
+    config.huge_pages = mode;
+    NewHeap(config);
+    const bool avoids = mode == HugePages::kNever;
+    std::vector<Span*> spans;
+    for (const size_t bytes : {kPageSize, 3 * kMiB, 200 * kKiB, 20 * kMiB, kPageSize, kMiB}) {
+      spans.push_back(Large(bytes));
+    }
+    const auto all_avoid = [&](const Span* span) {
+      return heap().os().AvoidsHugePages(heap().arena().AddressOf(span->first_page),
+                                         span->pages.bytes());
+    };
+    for (const Span* span : spans) EXPECT_EQ(all_avoid(span), avoids);
+    spans[5] = pages().Move(spans[5], PagesFor(30 * kMiB));
+    ASSERT_NE(spans[5], nullptr);
+    // Where it moves from and to, and what is freed in between and given back, all must agree
+    // again.
+    pages().Free(spans[5]);
+    pages().Free(spans[1]);
+    pages().ReleaseFree({UINT32_MAX}, Release::kCharge);
+    spans[1] = Large(3 * kMiB);
+    spans[5] = Large(30 * kMiB);
+    EXPECT_EQ(all_avoid(spans[1]), avoids);
+    EXPECT_EQ(all_avoid(spans[5]), avoids);
+    heap().Check();
+    mappings.push_back(heap().os().Mappings());
+  }
+  // What was given back at the frontier differs from what was never used.
+  EXPECT_LE(mappings[1], mappings[0] + 1) << "and no mapping is split for it";
+}
+
 INSTANTIATE_HEAP_MODES(PageHeapLimitsTest);
 
 // A limit of address space that comes when the arena is reserved already.

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/kept_spans.h"
 #include "tests/support/test_heap.h"
 #include "tests/support/test_heap_modes.h"
 
@@ -17,6 +18,7 @@ namespace prairie {
 namespace {
 
 using Call = FakeMemory::Call;
+using FailedMove = FakeMemory::FailedMove;
 using State = FakeMemory::State;
 
 class PageHeapTest : public TestWithHeap {
@@ -260,8 +262,8 @@ TEST_P(PageHeapTest, AFailedMoveChangesNothing) {
   Span* const span = LargeUnits(8);
   Fill(span, 0x33);
   const PageHeapStats before = pages().stats();
-  for (const bool unmaps : {false, true}) {
-    heap().os().set_failed_move_unmaps_target(unmaps);
+  for (const auto outcome : {FailedMove::kStays, FailedMove::kGone}) {
+    heap().os().set_failed_move(outcome);
     heap().os().FailNth(1, Call::kMovePages);
     EXPECT_EQ(pages().Move(span, {20 * unit()}), nullptr);
     EXPECT_EQ(heap().os().failures(), 1);
@@ -286,18 +288,43 @@ TEST_P(PageHeapTest, AFailedMoveWhoseTargetIsLostForEver) {
   Span* const span = LargeUnits(2);
   Fill(span, 0x44);
   pages().Free(LargeUnits(3));  // So that there is room without a call.
-  heap().os().set_failed_move_unmaps_target(true);
+  heap().os().set_failed_move(FailedMove::kGone);
+  const PageHeapStats before = pages().stats();
   heap().os().FailEverythingFromNth(1, Call::kMovePages);
   EXPECT_EQ(pages().Move(span, {3 * unit()}), nullptr);
   heap().os().Heal();
   EXPECT_EQ(heap().os().failures(), 2) << "the move, and the attempt to map something there again";
   EXPECT_TRUE(IsFilled(span, 0x44));
+  const PageHeapStats after = pages().stats();
+  EXPECT_EQ(after.foreign_bytes, span->pages.bytes()) << "only what was to be moved onto";
+  EXPECT_EQ(after.committed_bytes, before.committed_bytes - span->pages.bytes());
+  EXPECT_EQ(after.large_count, before.large_count);
   // No span may speak of memory that is not there.
   heap().Check();
   Span* const other = LargeUnits(3);
   ASSERT_NE(other, nullptr);
   Fill(other, 2);
   EXPECT_TRUE(IsFilled(span, 0x44));
+}
+
+TEST_P(PageHeapTest, AFailedMoveWhoseTargetAnotherThreadHasTaken) {
+  Span* const span = LargeUnits(2);
+  Fill(span, 0x44);
+  pages().Free(LargeUnits(3));
+  heap().os().set_failed_move(FailedMove::kTaken);
+  heap().os().FailNth(1, Call::kMovePages);
+  EXPECT_EQ(pages().Move(span, {3 * unit()}), nullptr);
+  EXPECT_TRUE(IsFilled(span, 0x44));
+  EXPECT_EQ(pages().stats().foreign_bytes, span->pages.bytes());
+  heap().Check();
+  const size_t taken = heap().os().BytesIn(FakeMemory::State::kForeign);
+  KeptSpans kept(heap());
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(kept.Keep(LargeUnits(3)));
+  EXPECT_TRUE(kept.AreIntact());
+  kept.FreeAll();
+  pages().ReleaseFree({UINT32_MAX}, Release::kCharge);
+  EXPECT_EQ(heap().os().BytesIn(FakeMemory::State::kForeign), taken) << "nobody touched it";
+  heap().Check();
 }
 
 TEST_P(PageHeapTest, ZeroedTellsTheTruth) {

@@ -88,6 +88,62 @@ TEST_P(TransferCacheTest, FlushEmptiesItAndTheSpans) {
   EXPECT_EQ(cache().Flush().kind, ListFault::kNone);
 }
 
+TEST_P(TransferCacheTest, WhatIsIdleForAnEpochGoesHomeByHalves) {
+  constexpr uint32_t kLists = 12, kEach = 20;
+  std::vector<FreeObject*> heads;
+  for (uint32_t i = 0; i < kLists; ++i) {
+    const ObjectList list = ListOf(Objects(kEach));
+    heads.push_back(list.head);
+    cache().Give(list);
+  }
+  ListFault fault;
+  EXPECT_EQ(cache().ReturnIdle(&fault), 0U) << "the epoch began before they came";
+  // In this epoch two are of use.
+  const ObjectList newest = Take(1), second = Take(1);
+  EXPECT_EQ(newest.head, heads[kLists - 1]);
+  EXPECT_EQ(second.head, heads[kLists - 2]);
+  cache().Give(second);
+  cache().Give(newest);
+  uint32_t left = kLists;
+  for (const uint32_t expected : {5U, 3U, 2U, 1U, 0U, 0U}) {
+    EXPECT_EQ(cache().ReturnIdle(&fault), expected);
+    left -= expected;
+    EXPECT_EQ(cache().cached_count(), left * kEach);
+    EXPECT_EQ(central().allocated_count(), left * kEach) << "home is the central list";
+    EXPECT_FALSE(central().IsAllocated(heads[kLists - left - 1])) << "the oldest go";
+    EXPECT_TRUE(central().IsAllocated(heads[kLists - left]));
+    // The newest is of use in every epoch, and stays.
+    const ObjectList top = Take(1);
+    EXPECT_EQ(top.head, newest.head);
+    cache().Give(top);
+    heap().Check();
+  }
+  EXPECT_EQ(fault.kind, ListFault::kNone);
+}
+
+TEST_P(TransferCacheTest, AFlushCountsAsUse) {
+  for (int i = 0; i < 4; ++i) cache().Give(ListOf(Objects(5)));
+  ListFault fault;
+  cache().ReturnIdle(&fault);
+  cache().Flush();
+  for (int i = 0; i < 3; ++i) cache().Give(ListOf(Objects(5)));
+  EXPECT_EQ(cache().ReturnIdle(&fault), 0U) << "these came after the epoch began";
+  EXPECT_EQ(cache().cached_count(), 15U);
+  heap().Check();
+}
+
+TEST_P(TransferCacheTest, AFaultInAnIdleListIsNoted) {
+  const auto objects = Objects(10);
+  cache().Give(ListOf(objects));
+  objects[3]->mark = 0;
+  ListFault fault;
+  EXPECT_EQ(cache().ReturnIdle(&fault), 0U);
+  EXPECT_EQ(cache().ReturnIdle(&fault), 1U);
+  EXPECT_EQ(fault.kind, ListFault::kSmashed);
+  EXPECT_EQ(fault.object, objects[3]);
+  heap().Check();
+}
+
 TEST_P(TransferCacheTest, AFaultComesOutWhereTheListIsTakenApart) {
   const auto objects = Objects(10);
   const auto others = Objects(10);

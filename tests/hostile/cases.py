@@ -13,7 +13,7 @@ ADDR_NO_RANDOMIZE = 0x0040000
 class Case:
     """`arguments` and `preload_too` may name {library} and {programs}. `preload_too` is preloaded
     behind the library; `preload` False starts the program without any. `before_exec` runs in the
-    child. `stderr` is what its one line of stderr must begin with; None: stderr is empty."""
+    child. `options` go into PRAIRIE_OPTIONS. `stderr` is what its one line of stderr must begin with; None: stderr is empty."""
 
     name: str
     program: str
@@ -22,6 +22,7 @@ class Case:
     preload_too: str = ""
     limits: dict = dataclasses.field(default_factory=dict)
     before_exec: object = None
+    options: str = ""
     environment: dict = dataclasses.field(default_factory=dict)
     status: int = 0
     stdout: str = ""
@@ -74,6 +75,11 @@ PROCESSES = (
         "fork_lock",
         preload_too="{programs}/libatfork_lock.so",
     ),
+    Case(
+        "c_fork_lock with a library that takes a lock",
+        "c_fork_lock",
+        preload_too="{programs}/libatfork_lock.so",
+    ),
     simple("spawn"),
     simple("static_program", stdout="static\n"),
 )
@@ -107,6 +113,8 @@ SURROUNDINGS = (
     simple("occupied_segment"),
     simple("locked_memory"),
     simple("workload"),
+    simple("huge_pages", "none"),
+    Case("huge_pages with thp=never", "huge_pages", ("nh",), options="thp=never"),
     Case(
         "workload while the arena's address is taken",
         "workload",

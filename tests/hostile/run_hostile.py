@@ -46,7 +46,7 @@ def main():
                 outcome = preloaded.run(
                     [arguments.programs / case.program] + words,
                     arguments.library if case.preload else None,
-                    options=preloaded.MODES[mode],
+                    options=",".join(filter(None, (preloaded.MODES[mode], case.options))),
                     timeout=case.timeout,
                     limits=case.limits,
                     environment=environment,

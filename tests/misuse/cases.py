@@ -34,8 +34,7 @@ def interior(size, call="free", **names):
 
 WILD = Report("wild")
 
-# A block whose whole span was given back may be known as free or only as nothing: both are right.
-GONE_SMALL = (double(None), WILD)
+# A block whose pages may have been used again is known as free or only as nothing: both are right.
 GONE_LARGE = (double(LARGE), WILD)
 
 DOUBLE_FREES = (
@@ -55,8 +54,9 @@ DOUBLE_FREES = (
     aborts("double_free_large_neighbours_live", double(200000)),
     aborts("double_free_large_after_others", *GONE_LARGE),
     aborts("double_free_after_cache_flush", double(64)),
-    aborts("double_free_after_span_freed", *GONE_SMALL, double(LARGE)),
-    aborts("double_free_after_malloc_trim", *GONE_SMALL, double(LARGE)),
+    aborts("double_free_after_span_freed", double(64, freed=True)),
+    aborts("double_free_after_malloc_trim", double(256, freed=True)),
+    aborts("double_free_of_first_in_freed_span", double(64, freed=True)),
     aborts("double_free_after_realloc_moved", double(64)),
     aborts("double_free_after_realloc_zero", double(64)),
     aborts("double_free_from_thread", double(64)),

@@ -24,13 +24,14 @@ def size_class(size):
 class Report:
     """One expected line. `pointer` and `object` are names of lines that the program printed; `size`
     is the size that the program asked for (None: a small object of any class, as for blocks whose
-    alignment decides)."""
+    alignment decides). `freed`: the whole span of a small object has been given back."""
 
     kind: str
     call: str = "free"
     size: int | None = None
     pointer: str = "p"
     object: str = "o"
+    freed: bool = False
 
     def pattern(self, shown):
         p = f"{shown[self.pointer]:#x}"
@@ -40,7 +41,8 @@ class Report:
             small = f"size class (?P<size_class>{size_class(self.size)})"
         if self.kind == "double":
             large = f"double free: {call}: large object in {SPAN} is already free"
-            text = f"double free: {call}: object of {small} in {SPAN} is already free"
+            freed = "freed " if self.freed else ""
+            text = f"double free: {call}: object of {small} in {freed}{SPAN} is already free"
             if self.size is not None and self.size > LARGEST_SMALL:
                 text = large
         elif self.kind == "interior":

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# libprairie.a as users get it: one file that links into any program, C or C++, static or not, and is its malloc.
+# libprairie.a as users get it: it links into any program, C or C++, static or not, and is its malloc.
 set -euo pipefail
 source tests/scripts/cases.sh
 
@@ -28,6 +28,61 @@ int main() {
   std::printf("%zu\n", map.size());
 }
 EOF
+
+# Nothing else in it throws or catches std::bad_alloc, or knows of new-handlers.
+cat >out_of_memory.cc <<'EOF'
+#include <cstdio>
+#include <new>
+
+namespace {
+
+constexpr std::size_t kTooMuch = std::size_t{1} << 62;
+int calls = 0;
+
+struct FromHandler {};
+
+void CountAndGiveUp() {
+  if (++calls == 3) std::set_new_handler(nullptr);
+}
+
+void Throw() { throw FromHandler(); }
+
+template <typename Exception, typename Request>
+bool Throws(Request request) {
+  try {
+    request();
+  } catch (const Exception&) {
+    return true;
+  }
+  return false;
+}
+
+int Failures() {
+  void* volatile block;
+  const auto plain = [&] { block = ::operator new(kTooMuch); };
+  const auto array = [&] { block = ::operator new[](kTooMuch); };
+  const auto aligned = [&] { block = ::operator new(kTooMuch, std::align_val_t{64}); };
+  const auto nothrow = [&] { return ::operator new(kTooMuch, std::nothrow) == nullptr; };
+  if (!Throws<std::bad_alloc>(plain) || !Throws<std::bad_alloc>(array)) return 1;
+  if (!Throws<std::bad_alloc>(aligned)) return 2;
+  if (!nothrow()) return 3;
+  std::set_new_handler(CountAndGiveUp);
+  if (!Throws<std::bad_alloc>(plain) || calls != 3) return 4;
+  calls = 0;
+  std::set_new_handler(CountAndGiveUp);
+  if (!nothrow() || calls != 3) return 5;
+  std::set_new_handler(Throw);
+  if (!Throws<FromHandler>(plain)) return 6;
+  if (!nothrow()) return 7;
+  return 0;
+}
+
+}  // namespace
+
+int main() {
+  std::printf("%d\n", Failures());
+}
+EOF
 printf '#include <stdlib.h>\nint main(void) { char* p = calloc(3, 5); free(p); return p == NULL; }\n' >program.c
 
 # links NAME WANTED COMPILER FLAGS...: builds a program with the archive; it runs, and Prairie is its malloc.
@@ -52,6 +107,10 @@ links "a static C++ program" 553 g++ -std=c++20 -static program.cc
 links "a static-pie C++ program" 553 g++ -std=c++20 -static-pie program.cc
 links "a C program, without the C++ library" "" gcc program.c
 links "a static C program" "" gcc -static program.c
-expect_equal "libprairie.a is one archive of one object" 1 "$(ar t "$archive" | wc -l)"
+for flags in "" -no-pie -static -static-pie "-static-libstdc++ -static-libgcc"; do
+  # shellcheck disable=SC2086
+  links "out of memory in a C++ program linked with '$flags'" 0 g++ -std=c++20 -O1 $flags out_of_memory.cc
+done
+expect_equal "libprairie.a is one object for C and one for C++" 2 "$(ar t "$archive" | wc -l)"
 
 finish

@@ -3,22 +3,43 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <iterator>
 #include <numeric>
+#include <set>
 
 namespace prairie {
 namespace {
 
 const char* NameOf(FakeMemory::Call call) {
   static constexpr const char* kNames[FakeMemory::kCallCount] = {
-      "ReserveAt", "ReserveAnywhere", "Commit", "MapAt",           "Discard",
-      "Decommit",  "Renew",           "Unmap",  "AdviseHugePages", "MovePages"};
+      "ReserveAt", "ReserveAnywhere", "Commit",          "MapAt",          "Discard",  "Decommit",
+      "Renew",     "Unmap",           "AdviseHugePages", "AvoidHugePages", "MovePages"};
   return kNames[static_cast<int>(call)];
 }
 
 const char* NameOf(FakeMemory::State state) {
   static constexpr const char* kNames[] = {"none", "reserved", "committed", "foreign"};
   return kNames[static_cast<int>(state)];
+}
+
+template <typename T>
+bool IsAll(const std::map<uintptr_t, T>& ranges, uintptr_t address, size_t size, T value) {
+  auto edge = std::prev(ranges.upper_bound(address));
+  for (; edge != ranges.end() && edge->first < address + size; ++edge) {
+    if (edge->second != value) return false;
+  }
+  return true;
+}
+
+template <typename T>
+void SetAll(std::map<uintptr_t, T>& ranges, uintptr_t address, size_t size, T value) {
+  const uintptr_t end = address + size;
+  const T after = std::prev(ranges.upper_bound(end))->second;
+  ranges.erase(ranges.lower_bound(address), ranges.upper_bound(end));
+  const auto before = ranges.lower_bound(address);
+  if (before == ranges.begin() || std::prev(before)->second != value) ranges[address] = value;
+  if (after != value) ranges[end] = after;
 }
 
 }  // namespace
@@ -85,12 +106,27 @@ size_t FakeMemory::BytesIn(State state) const {
   return BytesInLocked(state);
 }
 
-bool FakeMemory::IsLocked(uintptr_t address, size_t size, State state) const {
-  auto edge = std::prev(edges_.upper_bound(address));
-  for (; edge != edges_.end() && edge->first < address + size; ++edge) {
-    if (edge->second != state) return false;
+bool FakeMemory::AvoidsHugePages(uintptr_t address, size_t size) const {
+  const std::lock_guard lock(mutex_);
+  return IsAll(avoids_huge_pages_, address, size, true);
+}
+
+int FakeMemory::Mappings() const {
+  const std::lock_guard lock(mutex_);
+  std::set<uintptr_t> begins;
+  for (const auto& [address, state] : edges_) begins.insert(address);
+  for (const auto& [address, avoids] : avoids_huge_pages_) begins.insert(address);
+  for (const auto& [address, origin] : origins_) begins.insert(address);
+  int mappings = 0;
+  for (const uintptr_t address : begins) {
+    const State state = std::prev(edges_.upper_bound(address))->second;
+    if (state == State::kReserved || state == State::kCommitted) ++mappings;
   }
-  return true;
+  return mappings;
+}
+
+bool FakeMemory::IsLocked(uintptr_t address, size_t size, State state) const {
+  return IsAll(edges_, address, size, state);
 }
 
 size_t FakeMemory::BytesInLocked(State state) const {
@@ -102,12 +138,13 @@ size_t FakeMemory::BytesInLocked(State state) const {
 }
 
 void FakeMemory::Assign(uintptr_t address, size_t size, State state) {
-  const uintptr_t end = address + size;
-  const State after = std::prev(edges_.upper_bound(end))->second;
-  edges_.erase(edges_.lower_bound(address), edges_.upper_bound(end));
-  const auto before = edges_.lower_bound(address);
-  if (before == edges_.begin() || std::prev(before)->second != state) edges_[address] = state;
-  if (after != state) edges_[end] = after;
+  SetAll(edges_, address, size, state);
+  if (state == State::kNone) ForgetMapping(address, size);
+}
+
+void FakeMemory::ForgetMapping(uintptr_t address, size_t size) {
+  SetAll(avoids_huge_pages_, address, size, false);
+  SetAll(origins_, address, size, 0);
 }
 
 bool FakeMemory::Begin(Call call, uintptr_t address, size_t size) {
@@ -225,7 +262,9 @@ bool FakeMemory::Renew(uintptr_t address, size_t size) {
   const std::lock_guard lock(mutex_);
   if (Begin(Call::kRenew, address, size)) return false;
   if (!Require(Call::kRenew, address, size, State::kCommitted)) return false;
-  return backing_ == Backing::kNone || linux_.Renew(address, size);
+  if (backing_ == Backing::kReal && !linux_.Renew(address, size)) return false;
+  ForgetMapping(address, size);
+  return true;
 }
 
 bool FakeMemory::Unmap(uintptr_t address, size_t size) {
@@ -248,22 +287,39 @@ bool FakeMemory::AdviseHugePages(uintptr_t address, size_t size) {
   return true;
 }
 
-bool FakeMemory::MovePages(uintptr_t from, uintptr_t to, size_t size) {
+bool FakeMemory::AvoidHugePages(uintptr_t address, size_t size) {
+  const std::lock_guard lock(mutex_);
+  if (Begin(Call::kAvoidHugePages, address, size)) return false;
+  if (!Require(Call::kAvoidHugePages, address, size, State::kCommitted)) return false;
+  SetAll(avoids_huge_pages_, address, size, true);
+  return true;  // Not passed on, as above.
+}
+
+MoveResult FakeMemory::MovePages(uintptr_t from, uintptr_t to, size_t size) {
   const std::lock_guard lock(mutex_);
   const bool fail = Begin(Call::kMovePages, from, size);
   EXPECT_EQ(to % page_size_, 0U) << "MovePages to " << std::hex << to;
   EXPECT_TRUE(from + size <= to || to + size <= from) << "MovePages of overlapping ranges";
   if (!Require(Call::kMovePages, from, size, State::kCommitted) ||
       !Require(Call::kMovePages, to, size, State::kCommitted)) {
-    return false;
+    return MoveResult::kFailed;
+  }
+  if (fail && failed_move_ == FailedMove::kStays) {
+    if (backing_ == Backing::kReal) memset(reinterpret_cast<void*>(to), 0xdd, size);
+    return MoveResult::kFailed;
   }
   if (fail) {
-    if (!failed_move_unmaps_target_) return false;
     if (backing_ == Backing::kReal) linux_.Unmap(to, size);
     Assign(to, size, State::kNone);
-    return false;
+    if (failed_move_ == FailedMove::kTaken) Assign(to, size, State::kForeign);
+    return MoveResult::kTargetGone;
   }
-  return backing_ == Backing::kNone || linux_.MovePages(from, to, size);
+  if (backing_ == Backing::kReal) {
+    const MoveResult result = linux_.MovePages(from, to, size);
+    if (result != MoveResult::kOk) return result;
+  }
+  SetAll(origins_, to, size, ++moves_);
+  return MoveResult::kOk;
 }
 
 }  // namespace prairie

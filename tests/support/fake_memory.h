@@ -33,9 +33,17 @@ class FakeMemory final : public OsMemory {
     kRenew,
     kUnmap,
     kAdviseHugePages,
+    kAvoidHugePages,
     kMovePages,
   };
-  static constexpr int kCallCount = 10;
+  static constexpr int kCallCount = 11;
+
+  // What a failing MovePages leaves at the target.
+  enum class FailedMove {
+    kStays,  // what was there, with other contents
+    kGone,   // nothing
+    kTaken,  // nothing of ours: another thread was faster to map there
+  };
 
   enum class State { kNone, kReserved, kCommitted, kForeign };
 
@@ -71,8 +79,7 @@ class FakeMemory final : public OsMemory {
   void Heal();
   // Calls that failed by plan.
   int failures() const { return failures_; }
-  // Whether a failing MovePages leaves the target unmapped.
-  void set_failed_move_unmaps_target(bool unmaps) { failed_move_unmaps_target_ = unmaps; }
+  void set_failed_move(FailedMove outcome) { failed_move_ = outcome; }
 
   int calls(Call call) const { return counts_[static_cast<size_t>(call)]; }
   int calls() const;
@@ -80,6 +87,11 @@ class FakeMemory final : public OsMemory {
   // Whether every byte of the range is in the state.
   bool Is(uintptr_t address, size_t size, State state) const;
   size_t BytesIn(State state) const;
+  // Whether huge pages are to be avoided in every byte of the range.
+  bool AvoidsHugePages(uintptr_t address, size_t size) const;
+  // How many mappings the kernel would need for what is ours: neighbours merge if they agree in
+  // access, in advice, and in where their pages came from.
+  int Mappings() const;
 
   // OsMemory:
   size_t PageSize() const override { return page_size_; }
@@ -94,7 +106,8 @@ class FakeMemory final : public OsMemory {
   bool Renew(uintptr_t address, size_t size) override;
   bool Unmap(uintptr_t address, size_t size) override;
   bool AdviseHugePages(uintptr_t address, size_t size) override;
-  bool MovePages(uintptr_t from, uintptr_t to, size_t size) override;
+  bool AvoidHugePages(uintptr_t address, size_t size) override;
+  MoveResult MovePages(uintptr_t from, uintptr_t to, size_t size) override;
 
  private:
   // The functions below require mutex_.
@@ -106,13 +119,21 @@ class FakeMemory final : public OsMemory {
   MapResult MayTake(uintptr_t address, size_t size, State state) const;
   bool IsLocked(uintptr_t address, size_t size, State state) const;
   size_t BytesInLocked(State state) const;
+  // A new state; what comes out of kNone, or goes there, loses what was said of its mapping.
   void Assign(uintptr_t address, size_t size, State state);
+  void ForgetMapping(uintptr_t address, size_t size);
 
   const Backing backing_;
   LinuxMemory linux_;
   mutable std::mutex mutex_;
-  // The state from each key up to the next.
-  std::map<uintptr_t, State> edges_{{0, State::kNone}};
+  // A value for every address: the one from each key up to the next.
+  template <typename T>
+  using Ranges = std::map<uintptr_t, T>;
+  Ranges<State> edges_{{0, State::kNone}};
+  Ranges<bool> avoids_huge_pages_{{0, false}};
+  // Which MovePages brought the pages; 0: they were mapped where they are.
+  Ranges<int> origins_{{0, 0}};
+  int moves_ = 0;
 
   size_t page_size_ = 4 * kKiB;
   size_t physical_memory_ = 8 * kGiB;
@@ -120,7 +141,7 @@ class FakeMemory final : public OsMemory {
   size_t data_limit_ = SIZE_MAX;
   size_t in_use_ = 0;
   uintptr_t end_of_addresses_ = uintptr_t{1} << 47;
-  bool failed_move_unmaps_target_ = false;
+  FailedMove failed_move_ = FailedMove::kStays;
 
   std::array<int, kCallCount> counts_{};
   int until_failure_ = 0;  // 0: no failure is planned

@@ -1,0 +1,92 @@
+// Moves of pages as the kernel does them, or breaks off in the middle. The rest of LinuxMemory is
+// under every test that touches memory.
+#include "allocator/os/linux_memory.h"
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+namespace prairie {
+namespace {
+
+constexpr size_t kPages = 8;
+
+class MovePagesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_NE(from_, 0U);
+    ASSERT_NE(to_, 0U);
+    ASSERT_EQ(os_.Commit(from_, kPages * page_), MapResult::kOk);
+    ASSERT_EQ(os_.Commit(to_, kPages * page_), MapResult::kOk);
+    for (size_t i = 0; i < kPages; ++i) memset(Page(from_, i), static_cast<int>(i) + 1, page_);
+    memset(Page(to_, 0), 0xee, kPages * page_);
+  }
+  void TearDown() override {
+    munmap(Page(from_, 0), kPages * page_);
+    munmap(Page(to_, 0), kPages * page_);
+  }
+
+  char* Page(uintptr_t range, size_t i) const { return reinterpret_cast<char*>(range + i * page_); }
+  bool IsAll(uintptr_t range, size_t i, size_t value) const {
+    const char* const page = Page(range, i);
+    return std::all_of(page, page + page_,
+                       [=](char byte) { return byte == static_cast<char>(value); });
+  }
+
+  LinuxMemory os_;
+  const size_t page_ = os_.PageSize();
+  const uintptr_t from_ = os_.ReserveAnywhere(kPages * page_);
+  const uintptr_t to_ = os_.ReserveAnywhere(kPages * page_);
+};
+
+TEST_F(MovePagesTest, TheContentsMoveAndZeroesStay) {
+  ASSERT_EQ(os_.MovePages(from_, to_, kPages * page_), MoveResult::kOk)
+      << "needs Linux 5.7, as Debian 12 has it";
+  for (size_t i = 0; i < kPages; ++i) {
+    EXPECT_TRUE(IsAll(to_, i, i + 1)) << "page " << i;
+    EXPECT_TRUE(IsAll(from_, i, 0)) << "page " << i;
+  }
+}
+
+// Puts a mapping into page `i` of `range` that the kernel does not move in such a way: a ring of
+// asynchronous I/O. Returns why it could not, or null.
+const char* PutImmovable(char* page, size_t size) {
+  unsigned long ring = 0;
+  if (syscall(SYS_io_setup, 1, &ring) != 0) return "io_setup is not to be had here";
+  char wanted[32], line[512];
+  snprintf(wanted, sizeof wanted, "%lx-%lx ", ring, ring + size);
+  FILE* const maps = fopen("/proc/self/maps", "r");
+  bool one_page = false;
+  while (maps != nullptr && fgets(line, sizeof line, maps) != nullptr) {
+    if (strncmp(line, wanted, strlen(wanted)) == 0) one_page = true;
+  }
+  if (maps != nullptr) fclose(maps);
+  if (!one_page) return "a ring is not one page here";
+  void* const moved = mremap(reinterpret_cast<void*>(ring), size, size,
+                             MREMAP_MAYMOVE | MREMAP_FIXED, static_cast<void*>(page));
+  return moved == page ? nullptr : "the ring does not move at all";
+}
+
+// Since Linux 6.17 a range of several mappings moves one by one, and what has moved by the time of
+// an error is not brought back. Before that nothing moves.
+TEST_F(MovePagesTest, WhatMovedBeforeAnErrorComesBack) {
+  constexpr size_t kImmovable = 5;
+  if (const char* reason = PutImmovable(Page(from_, kImmovable), page_)) GTEST_SKIP() << reason;
+  const MoveResult result = os_.MovePages(from_, to_, kPages * page_);
+  ASSERT_NE(result, MoveResult::kOk);
+  for (size_t i = 0; i < kPages; ++i) {
+    if (i == kImmovable) continue;
+    EXPECT_TRUE(IsAll(from_, i, i + 1)) << "page " << i << " of what was to be moved";
+    unsigned char resident;
+    EXPECT_EQ(mincore(Page(to_, i), page_, &resident) == 0, result == MoveResult::kFailed)
+        << "page " << i << " of the target";
+  }
+}
+
+}  // namespace
+}  // namespace prairie

@@ -1,0 +1,61 @@
+// What the kernel has written down about huge pages for the mappings of the arena. Argument: "nh"
+// if all writable ones must have that flag of VmFlags, "none" if none may. Prairie's options are
+// the driver's. There is to be one writable mapping, however often the heap grew.
+#include "tests/hostile/hostile.h"
+
+namespace {
+
+struct Seen {
+  int writable = 0;
+  int marked = 0;  // of these
+};
+
+// Reads /proc/self/smaps. The arena ends before the next TiB; its arrays lie below its base.
+Seen LookAtArena(uintptr_t base) {
+  Seen seen;
+  FILE* const file = fopen("/proc/self/smaps", "r");
+  CHECK(file != nullptr);
+  static char buffer[1 << 16];
+  setvbuf(file, buffer, _IOFBF, sizeof(buffer));
+  char line[1024];
+  bool ours = false;
+  while (fgets(line, sizeof(line), file) != nullptr) {
+    unsigned long begin = 0, end = 0;
+    char access[5] = "";
+    if (sscanf(line, "%lx-%lx %4s", &begin, &end, access) == 3) {
+      ours = begin >= base && end <= base + (kGigabyte << 10) && strcmp(access, "rw-p") == 0;
+      if (ours) ++seen.writable;
+    } else if (ours && strncmp(line, "VmFlags:", 8) == 0) {
+      if (strstr(line, " nh") != nullptr) ++seen.marked;
+    }
+  }
+  fclose(file);
+  return seen;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CHECK(argc == 2);
+  if (access("/sys/kernel/mm/transparent_hugepage", F_OK) != 0) {
+    puts("this kernel has no transparent huge pages");
+    return 77;
+  }
+  const bool marked = strcmp(argv[1], "nh") == 0;
+  constexpr int kBlocks = 64;
+  static void* blocks[kBlocks];
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < kBlocks; ++i) {
+      blocks[i] = malloc(static_cast<size_t>(i + 1) * 50 * kKilobyte);
+      CHECK(blocks[i] != nullptr);
+      memset(blocks[i], 1, 100);
+    }
+    const uintptr_t base = kArenaHint;
+    CHECK(reinterpret_cast<uintptr_t>(blocks[0]) >> 40 == base >> 40);
+    const Seen seen = LookAtArena(base);
+    CHECK(seen.writable == 1);
+    CHECK(seen.marked == (marked ? 1 : 0));
+    for (int i = 0; i < kBlocks; ++i) free(blocks[i]);
+  }
+  return 0;
+}
