@@ -138,7 +138,7 @@ MapResult Arena::Extend(PageRun run) {
 MapResult Arena::Commit(PageRun run) {
   const uintptr_t address = AddressOf(run.begin);
   return reserved() ? os_->Commit(address, run.length.bytes())
-                   : os_->MapAt(address, run.length.bytes());
+                    : os_->MapAt(address, run.length.bytes());
 }
 
 bool Arena::Discard(PageRun run) { return os_->Discard(AddressOf(run.begin), run.length.bytes()); }
@@ -146,7 +146,7 @@ bool Arena::Discard(PageRun run) { return os_->Discard(AddressOf(run.begin), run
 bool Arena::Release(PageRun run) {
   const uintptr_t address = AddressOf(run.begin);
   return reserved() ? os_->Decommit(address, run.length.bytes())
-                   : os_->Unmap(address, run.length.bytes());
+                    : os_->Unmap(address, run.length.bytes());
 }
 
 }  // namespace prairie

@@ -178,6 +178,12 @@ bool CentralList::TakeBack(Span* span, uint32_t count, size_t lowest) {
   return false;
 }
 
+uint32_t CentralList::LongestList() const {
+  constexpr uint32_t kFrugalPart = 8;
+  const uint32_t most = kSizeClasses[size_class_].max_list;
+  return frugal() ? std::max(most / kFrugalPart, 1u) : most;
+}
+
 size_t CentralList::allocated_count() {
   SpinLockHolder holder(lock_);
   return allocated_;

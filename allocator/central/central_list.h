@@ -45,6 +45,11 @@ class CentralList {
   // out and the first such fault is returned: report it when no lock is held.
   ListFault Return(ObjectList list);
 
+  // Whether caches should be small, and the most objects that one list of a thread cache should
+  // have.
+  bool frugal() const { return context_->page_heap->frugal(); }
+  uint32_t LongestList() const;
+
   // Objects that are out.
   size_t allocated_count();
   // Whether `object` is out. Without the lock, so that a report can be made anywhere; exact for an

@@ -16,7 +16,7 @@ ListFault TransferCache::Give(ObjectList list) {
   if (list.count == 0) return {};
   {
     SpinLockHolder holder(lock_);
-    if (used_ < kSlots) {
+    if (used_ < (central_.frugal() ? kFrugalSlots : kSlots)) {
       lists_[used_++] = list;
       return {};
     }

@@ -36,11 +36,15 @@ class TransferCache {
   // Objects waiting here.
   size_t cached_count();
 
+  // The most objects that one list of a thread cache should have.
+  uint32_t LongestList() const { return central_.LongestList(); }
+
   CentralList& central() { return central_; }
   SpinLock& lock() { return lock_; }
 
  private:
   static constexpr uint32_t kSlots = 32;
+  static constexpr uint32_t kFrugalSlots = 2;
 
   // The newest list; requires the lock and used_ > 0.
   ObjectList Pop() {

@@ -14,6 +14,9 @@ constexpr size_t kReservedStep = kHugePageSize;
 constexpr size_t kLargestUnreservedStep = kMiB;
 constexpr size_t kSmallestUnreservedStep = 64 * kKiB;
 
+// Limits up to which caches are small: what they keep is missed by somebody then.
+constexpr size_t kFrugalUpTo = kGiB;
+
 // What is kept of the spans freed last, in the reserved mode; in the other one the slack.
 constexpr PageCount kRecent = PagesFor(8 * kMiB);
 
@@ -23,6 +26,7 @@ void PageHeap::ChooseSteps() {
   size_t step = kReservedStep;
   if (!arena_->reserved()) {
     const size_t limit = arena_->os().AddressSpaceLimit();
+    frugal_ = limit <= kFrugalUpTo;
     step = std::clamp(std::bit_floor(limit / 512), kSmallestUnreservedStep, kLargestUnreservedStep);
   }
   commit_step_ = PagesFor(step);

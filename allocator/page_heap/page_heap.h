@@ -82,6 +82,9 @@ class PageHeap {
   // another thread holds the lock, so it may be called anywhere.
   void ObserveLimits();
 
+  // Whether a limit makes memory so dear that caches should be small.
+  bool frugal() const { return frugal_.load(std::memory_order_relaxed); }
+
   PageHeapStats stats();
   SpinLock& lock() { return lock_; }
   const Arena& arena() const { return *arena_; }
@@ -159,7 +162,8 @@ class PageHeap {
   ObjectPool<Span> spans_;
   RecentSpans recent_;  // counted with the large ones until they are flushed
   HugePages huge_pages_ = HugePages::kAuto;
-  PageCount os_unit_;      // pages in an OS page, at least 1
+  PageCount os_unit_;  // pages in an OS page, at least 1
+  std::atomic<bool> frugal_{false};
   PageCount commit_step_;  // commit is rounded up to multiples of this where pages are free
 
   int islands_ = 0;    // maximal runs of usable pages

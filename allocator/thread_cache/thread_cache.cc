@@ -8,20 +8,17 @@ namespace {
 
 // What a thread fetches when it first needs a class: little, or a program that uses each class a
 // few times would touch memory that it never needs.
-uint32_t FirstCapacity(const SizeClassInfo& info) {
-  return std::clamp<uint32_t>(512 / info.size, 1, info.max_list);
-}
+uint32_t FirstCapacity(SizeClass c) { return std::max(512 / kSizeClasses[c].size, 1u); }
 
 }  // namespace
 
 bool ThreadCache::Refill(SizeClass c, TransferCache& transfer, ListFault* fault) {
-  const SizeClassInfo& info = kSizeClasses[c];
   ObjectList list = spares_[c];
   if (list.count > 0) {
     spares_[c] = {};
   } else {
     const uint32_t wanted =
-        capacity_[c] == 0 ? FirstCapacity(info) : std::min(capacity_[c] * 2, info.max_list);
+        std::min(std::max(capacity_[c] * 2, FirstCapacity(c)), transfer.LongestList());
     list = transfer.Take(wanted, fault);
     if (list.count == 0) return false;
     capacity_[c] = std::max(wanted, list.count);
@@ -32,10 +29,9 @@ bool ThreadCache::Refill(SizeClass c, TransferCache& transfer, ListFault* fault)
 }
 
 ListFault ThreadCache::MakeRoom(SizeClass c, TransferCache& transfer) {
-  const SizeClassInfo& info = kSizeClasses[c];
-  if (capacity_[c] < info.max_list) {
-    const uint32_t grown =
-        capacity_[c] == 0 ? FirstCapacity(info) : std::min(capacity_[c] * 2, info.max_list);
+  const uint32_t most = transfer.LongestList();
+  if (capacity_[c] < most) {
+    const uint32_t grown = std::min(std::max(capacity_[c] * 2, FirstCapacity(c)), most);
     room[c] += grown - capacity_[c];
     capacity_[c] = grown;
     return {};

@@ -121,6 +121,23 @@ TEST_P(ThreadCacheTest, AFullListBecomesTheSpareAndAFullSpareMovesOn) {
   EXPECT_EQ(Out(c), 3 * most + 1);
 }
 
+TEST_P(ThreadCacheTest, UnderALimitCachesAreSmall) {
+  TestHeapConfig config = GetParam();
+  config.unreserved = true;
+  config.address_space_limit = 256 * kMiB;
+  NewHeap(config);
+  for (const size_t size : {16, 128, 1024, 8192, 32768}) {
+    const SizeClass c = ClassOfSize(size);
+    const uint32_t most = std::max(kSizeClasses[c].max_list / 8, 1U);
+    const auto objects = PopMany(c, 10 * most);
+    for (FreeObject* object : objects) Push(c, object);
+    EXPECT_LE(cache_.cached_count(c), 2 * most) << size;
+    EXPECT_LE(heap().transfer(c).cached_count(), 2 * most) << size;
+    EXPECT_LE(Out(c), 4 * most) << size;
+    EXPECT_NE(Pop(c), nullptr) << size;
+  }
+}
+
 TEST_P(ThreadCacheTest, AroundABoundaryNothingIsExchanged) {
   const SizeClass c = ClassOfSize(64);
   const uint32_t most = kSizeClasses[c].max_list;
