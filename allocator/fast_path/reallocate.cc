@@ -54,7 +54,10 @@ void* ReallocateSmall(void* pointer, size_t old_size, size_t size) {
 
 void* ReallocateLarge(void* pointer, Span* span, size_t size) {
   if (size > kMaxSmallSize) {
-    if (size > heap.arena().window()) return nullptr;
+    if (size > heap.arena().window()) {
+      heap.RecordFailure(size, MemoryLimit::kWindow);
+      return nullptr;
+    }
     if (void* const resized = ResizeLarge(span, PagesFor(size))) return resized;
   }
   return Copy(pointer, span->pages.bytes(), size);

@@ -15,11 +15,13 @@ void Heap::LockAll() {
   for (TransferCache& transfer : transfers_) transfer.central().lock().Lock();
   page_heap_.lock().Lock();
   metadata_.lock().Lock();
+  failures_.lock().Lock();
   SpinLock::AllHeld();
 }
 
 void Heap::UnlockAll() {
   SpinLock::AllReleased();
+  failures_.lock().Unlock();
   metadata_.lock().Unlock();
   page_heap_.lock().Unlock();
   for (TransferCache& transfer : transfers_) transfer.central().lock().Unlock();
@@ -31,6 +33,7 @@ void Heap::UnlockAll() {
 void Heap::ResetLocksInChild() {
   SpinLock::AllReleased();
   threads_.KeepOnly(OwnCache());
+  failures_.lock().ResetAfterFork();
   metadata_.lock().ResetAfterFork();
   page_heap_.lock().ResetAfterFork();
   for (TransferCache& transfer : transfers_) {

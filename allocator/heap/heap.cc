@@ -131,18 +131,26 @@ bool Heap::TryRefill(ThreadCache& cache, SizeClass c) {
   }
 }
 
-FreeObject* Heap::AllocateUncached(SizeClass c) {
-  bool trimmed = false;
+template <typename Attempt>
+auto Heap::AllocateOrFail(size_t size, Attempt attempt) -> decltype(attempt()) {
+  if (const auto result = attempt(); PRAIRIE_LIKELY(result != nullptr)) return result;
+  Trim(Release::kCharge);
+  if (const auto result = attempt(); result != nullptr) return result;
+  RecordFailure(size);
+  return nullptr;
+}
+
+FreeObject* Heap::TryFetch(SizeClass c) {
   for (;;) {
     ListFault fault;
     const ObjectList list = transfers_[c].central().Fetch(1, &fault);
     ReportFault(fault);
-    if (list.count != 0 || (fault.kind == ListFault::kNone && trimmed)) return list.head;
-    if (fault.kind == ListFault::kNone) {
-      Trim(Release::kCharge);
-      trimmed = true;
-    }
+    if (list.count != 0 || fault.kind == ListFault::kNone) return list.head;
   }
+}
+
+FreeObject* Heap::AllocateUncached(SizeClass c, size_t size) {
+  return AllocateOrFail(size, [=, this] { return TryFetch(c); });
 }
 
 bool Heap::MakeRoom(SizeClass c) {
@@ -185,16 +193,19 @@ void Heap::FreeUncached(FreeObject* object, SizeClass c) {
 }
 
 Span* Heap::AllocateLarge(size_t size, size_t alignment) {
-  if (!EnsureInitialized() || size > arena_.window() || alignment > arena_.window() ||
+  if (!EnsureInitialized()) {
+    RecordFailure(size);
+    return nullptr;
+  }
+  if (size > arena_.window() || alignment > arena_.window() ||
       (arena_.base() & (alignment - 1)) != 0) {
+    RecordFailure(size, MemoryLimit::kWindow);
     return nullptr;
   }
   const PageCount pages = PagesFor(size);
   const PageCount aligned = alignment <= kPageSize ? PageCount{1} : PagesFor(alignment);
-  Span* span = page_heap_.Allocate(pages, aligned, SpanKind::kLarge);
-  if (PRAIRIE_LIKELY(span != nullptr)) return span;
-  Trim(Release::kCharge);
-  return page_heap_.Allocate(pages, aligned, SpanKind::kLarge);
+  return AllocateOrFail(
+      size, [=, this] { return page_heap_.Allocate(pages, aligned, SpanKind::kLarge); });
 }
 
 bool Heap::FreeLarge(Span* span, const void* pointer) {

@@ -13,7 +13,7 @@ ADDR_NO_RANDOMIZE = 0x0040000
 class Case:
     """`arguments` and `preload_too` may name {library} and {programs}. `preload_too` is preloaded
     behind the library; `preload` False starts the program without any. `before_exec` runs in the
-    child. `options` go into PRAIRIE_OPTIONS. `stderr` is what its one line of stderr must begin with; None: stderr is empty."""
+    child. `options` are added to PRAIRIE_OPTIONS. `stderr` is what each of its lines begins with."""
 
     name: str
     program: str
@@ -26,7 +26,7 @@ class Case:
     environment: dict = dataclasses.field(default_factory=dict)
     status: int = 0
     stdout: str = ""
-    stderr: str | None = None
+    stderr: tuple = ()
     timeout: float = 40
 
 
@@ -51,7 +51,11 @@ THREADS = (
     simple("short_threads", "main"),
     simple("cross_thread_frees"),
     simple("thousand_threads"),
-    simple("pending_cancel"),
+    simple(
+        "pending_cancel",
+        options="verbose=1",
+        stderr=("prairie: arena at ", "prairie: out of memory: malloc(314572800): RLIMIT_DATA"),
+    ),
 )
 
 PROCESSES = (
@@ -95,7 +99,7 @@ SIGNALS = (
     simple("crash_handler"),
     simple("signal_storm"),
 ) + tuple(
-    simple("abort_handler", mistake, status=42, stderr="prairie: ")
+    simple("abort_handler", mistake, status=42, stderr=("prairie: ",))
     for mistake in (
         "double",
         "double_large",
@@ -180,6 +184,39 @@ DATA_LIMITS = fills(resource.RLIMIT_DATA) + (
     simple("limit_after_start"),
 )
 
+def named(name, size="", *, said="", **more):
+    """Runs into the limit `name` twice: silently, and with a line that says so."""
+    arguments = (name,) + ((str(size),) if size else ())
+    lines = ("prairie: arena at ", "prairie: out of memory: malloc(" + said)
+    return (
+        Case(f"named_limits {name}", "named_limits", arguments, **more),
+        Case(
+            f"named_limits {name} verbose",
+            "named_limits",
+            arguments,
+            **{**more, "options": ",".join(filter(None, ("verbose=1", more.get("options"))))},
+            stderr=lines,
+        ),
+    )
+
+
+NAMED_LIMITS = (
+    named(
+        "RLIMIT_AS",
+        150 * MEGABYTE,
+        limits={resource.RLIMIT_AS: 150 * MEGABYTE},
+        said="1000000): RLIMIT_AS (ulimit -v) is 150 MiB, 14",
+    )
+    + named(
+        "RLIMIT_DATA",
+        100 * MEGABYTE,
+        limits={resource.RLIMIT_DATA: 100 * MEGABYTE},
+        said="1000000): RLIMIT_DATA (ulimit -d) is 100 MiB, 9",
+    )
+    + named("vm.max_map_count", said="1048576): vm.max_map_count is ")
+    + named("window", said="1152921504606846976): the window of the arena is ")
+)
+
 GROUPS = {
     "threads": THREADS,
     "processes": PROCESSES,
@@ -188,4 +225,5 @@ GROUPS = {
     "surroundings": SURROUNDINGS,
     "address_limits": ADDRESS_LIMITS,
     "data_limits": DATA_LIMITS,
+    "named_limits": NAMED_LIMITS,
 }

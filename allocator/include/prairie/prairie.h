@@ -50,6 +50,37 @@ size_t prairie_size_of(const void* pointer);
 int prairie_is_live(const void* pointer);
 int prairie_owns(const void* pointer);
 
+/* What keeps memory from being had. */
+enum prairie_limit_kind {
+  PRAIRIE_LIMIT_NONE = 0,      /* nothing has failed */
+  PRAIRIE_LIMIT_ADDRESS_SPACE, /* RLIMIT_AS (ulimit -v) against the process's VmSize */
+  PRAIRIE_LIMIT_DATA,          /* RLIMIT_DATA (ulimit -d) against its VmData */
+  PRAIRIE_LIMIT_OVERCOMMIT,    /* vm.overcommit_memory: CommitLimit against Committed_AS if it is 2;
+                                  memory and swap against the request if it is 0 (used is then 0) */
+  PRAIRIE_LIMIT_MAPPINGS,      /* vm.max_map_count; limit and used are numbers of mappings */
+  PRAIRIE_LIMIT_CGROUP,        /* memory.max or memory.limit_in_bytes of a cgroup */
+  PRAIRIE_LIMIT_HEAP,          /* Prairie's own */
+  PRAIRIE_LIMIT_WINDOW,        /* the addresses that the arena can ever have */
+  PRAIRIE_LIMIT_UNKNOWN        /* the kernel refused, and none of these is reached */
+};
+
+/* An allocation that failed for want of memory, in any thread. Sizes are in bytes. */
+struct prairie_failure {
+  enum prairie_limit_kind kind;
+  const char* name; /* of the limit: "RLIMIT_AS", "vm.max_map_count"; static, never null */
+  size_t limit;     /* 0 if unknown */
+  size_t used;      /* of it, when it was looked up: within 100 ms before the failure */
+  size_t requested;
+  size_t count; /* failures of the process so far */
+};
+
+/* Fills `failure` with the last failure; if there was none, with PRAIRIE_LIMIT_NONE and zeroes. The
+ * limit is found when the allocation fails, at most four times in 100 ms, and once for requests of
+ * about one size; a failure in between counts as one for the same reason. Sizes that overflow
+ * (count times size) are errors of the program and not recorded. Returns 0, or EINVAL if `failure`
+ * is null. */
+int prairie_last_failure(struct prairie_failure* failure);
+
 /* Gives free memory back: empties this thread's cache and the shared ones, returns all free pages
  * to the kernel. Returns the number of bytes returned. */
 size_t prairie_trim(void);

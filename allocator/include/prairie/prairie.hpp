@@ -1,4 +1,4 @@
-// Prairie's C++ API: a std::pmr::memory_resource and an allocator for containers.
+// Prairie's C++ API: a std::pmr::memory_resource, an allocator for containers, limits.
 #ifndef PRAIRIE_PRAIRIE_HPP_
 #define PRAIRIE_PRAIRIE_HPP_
 
@@ -57,6 +57,14 @@ class Allocator {
     return true;
   }
 };
+
+// The last allocation that failed for want of memory: see prairie_last_failure.
+// Thread safety: any thread.
+inline prairie_failure LastFailure() noexcept {
+  prairie_failure failure;
+  prairie_last_failure(&failure);
+  return failure;
+}
 
 }  // namespace prairie
 
