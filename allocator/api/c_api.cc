@@ -92,6 +92,21 @@ PRAIRIE_EXPORT int prairie_last_failure(struct prairie_failure* failure) {
   return 0;
 }
 
+PRAIRIE_EXPORT int prairie_set_limit(size_t soft, size_t hard) {
+  if (soft != 0 && hard != 0 && soft > hard) return EINVAL;
+  return prairie::heap.SetLimit({soft, hard}) ? 0 : ENOMEM;
+}
+
+PRAIRIE_EXPORT void prairie_get_limit(size_t* soft, size_t* hard) {
+  const prairie::CommitBounds bounds = prairie::heap.Limit();
+  if (soft != nullptr) *soft = bounds.soft;
+  if (hard != nullptr) *hard = bounds.hard;
+}
+
+PRAIRIE_EXPORT void prairie_set_pressure_handler(prairie_pressure_handler handler, void* argument) {
+  prairie::heap.pressure_handler().Set(handler, argument);
+}
+
 PRAIRIE_EXPORT size_t prairie_trim(void) { return prairie::heap.Trim(prairie::Release::kMemory); }
 
 PRAIRIE_EXPORT int prairie_get_stats(struct prairie_stats* stats, size_t size) {

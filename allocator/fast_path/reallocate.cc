@@ -74,6 +74,7 @@ void* Reallocate(void* pointer, size_t size) {
   void* result = nullptr;
   if (found.kind == Lookup::kObject && found.span->kind == SpanKind::kLarge) {
     result = ReallocateLarge(pointer, found.span, size);
+    heap.RelievePressure();
   } else {
     heap.ReportMisuse(Call::kRealloc, pointer);
   }

@@ -10,7 +10,10 @@ namespace {
 void* AllocateSmall(size_t size) {
   const SizeClass c = ClassOfSize(size);
   for (;;) {
-    if (void* const object = PopObject(c)) return object;
+    if (void* const object = PopObject(c)) {
+      heap.RelievePressure();
+      return object;
+    }
     FreeObject* const head = thread_cache->heads[c];
     if (PRAIRIE_UNLIKELY(head != nullptr)) {
       // The object was written to after it was freed, and where its link leads nobody knows.
@@ -25,7 +28,10 @@ void* AllocateSmall(size_t size) {
     if (PRAIRIE_LIKELY(heap.Refill(c))) continue;
     // No cache, or no memory: one object straight from the central list.
     FreeObject* const object = heap.AllocateUncached(c, size);
-    if (object != nullptr) object->mark = 0;
+    if (object != nullptr) {
+      object->mark = 0;
+      heap.RelievePressure();
+    }
     return object;
   }
 }

@@ -49,8 +49,12 @@ void Say(size_t requested, const LimitFinding& found) {
 
 LimitFinding Heap::KnownReason(size_t size, MemoryLimit known) {
   if (!initialized_.load(std::memory_order_acquire)) return {};
+  const PageHeapStats stats = page_heap_.stats();
+  if (known == MemoryLimit::kHeapLimit) {
+    return {MemoryLimit::kHeapLimit, stats.limit.hard, stats.counted_bytes};
+  }
   const size_t window = arena_.window();
-  const size_t frontier = page_heap_.stats().frontier_bytes;
+  const size_t frontier = stats.frontier_bytes;
   if (known == MemoryLimit::kWindow || size > window || frontier > window - size) {
     return {MemoryLimit::kWindow, window, frontier};
   }

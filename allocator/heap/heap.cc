@@ -65,6 +65,7 @@ bool Heap::InitializeLocked() {
   page_map_.Init(arena_);
   allocated_.Init(os_, arena_.base() - layout.bitmap_distance[0], layout.window);
   page_heap_.Init(arena_, page_map_, allocated_, metadata_, options_.huge_pages, fast.extent);
+  page_heap_.SetLimit({0, options_.limit});
   fast.arena_base = arena_.base();
   fast.mark_key = ProcessRandom();
   context_ = {&page_heap_, &page_map_, &allocated_, arena_.base(), &fast.extent, fast.mark_key};
@@ -134,9 +135,19 @@ bool Heap::TryRefill(ThreadCache& cache, SizeClass c) {
 template <typename Attempt>
 auto Heap::AllocateOrFail(size_t size, Attempt attempt) -> decltype(attempt()) {
   if (const auto result = attempt(); PRAIRIE_LIKELY(result != nullptr)) return result;
-  Trim(Release::kCharge);
-  if (const auto result = attempt(); result != nullptr) return result;
-  RecordFailure(size);
+  bool limit_refuses = false;
+  const auto attempt_again = [&] {
+    Trim(Release::kCharge);
+    const uint32_t refusals = page_heap_.limit_refusals();
+    const auto result = attempt();
+    limit_refuses = page_heap_.limit_refusals() != refusals;
+    return result;
+  };
+  if (const auto result = attempt_again(); result != nullptr) return result;
+  if (limit_refuses && pressure_handler_.Call(PRAIRIE_PRESSURE_HARD)) {
+    if (const auto result = attempt_again(); result != nullptr) return result;
+  }
+  RecordFailure(size, limit_refuses ? MemoryLimit::kHeapLimit : MemoryLimit::kNone);
   return nullptr;
 }
 
@@ -204,8 +215,10 @@ Span* Heap::AllocateLarge(size_t size, size_t alignment) {
   }
   const PageCount pages = PagesFor(size);
   const PageCount aligned = alignment <= kPageSize ? PageCount{1} : PagesFor(alignment);
-  return AllocateOrFail(
+  Span* const span = AllocateOrFail(
       size, [=, this] { return page_heap_.Allocate(pages, aligned, SpanKind::kLarge); });
+  if (PRAIRIE_LIKELY(span != nullptr)) RelievePressure();
+  return span;
 }
 
 bool Heap::FreeLarge(Span* span, const void* pointer) {

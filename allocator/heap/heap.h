@@ -18,6 +18,7 @@
 #include "allocator/base/spin_lock.h"
 #include "allocator/central/transfer_cache.h"
 #include "allocator/heap/failure_log.h"
+#include "allocator/heap/pressure_handler.h"
 #include "allocator/heap/thread_registry.h"
 #include "allocator/os/linux_memory.h"
 #include "allocator/page_heap/page_heap.h"
@@ -102,11 +103,23 @@ class Heap {
   void ReturnIdle(uint64_t now);
   // An allocation of `size` bytes is about to fail for want of memory: finds the limit that is the
   // reason, unless that was done a moment ago (FailureLog says when), and says it if verbose=1.
-  // `known`: kWindow if the size alone is too large, else kNone. Holds no lock while it reads the
-  // kernel's files; keeps errno.
+  // `known`: kWindow if the size alone is too large, kHeapLimit if Prairie's own limit refused,
+  // else kNone. Holds no lock while it reads the kernel's files; keeps errno.
   void RecordFailure(size_t size, MemoryLimit known = MemoryLimit::kNone);
   // The last one that was recorded, in any thread.
   Failure LastFailure() { return failures_.last(); }
+
+  // Prairie's own limit on what is committed. SetLimit gives back what is free if more is
+  // committed; false if the heap cannot be initialized.
+  bool SetLimit(const CommitBounds& bounds);
+  CommitBounds Limit();
+  PressureHandler& pressure_handler() { return pressure_handler_; }
+  // After every allocation that may have committed pages, with no lock held and the result safe:
+  // if the soft limit was crossed, gives back what is free, and calls the handler if that does not
+  // suffice. It may allocate and free.
+  void RelievePressure() {
+    if (PRAIRIE_UNLIKELY(page_heap_.pressure())) RelievePressureNow();
+  }
 
   // At the end of this thread: its cache goes home.
   void EndThread(ThreadCache* cache);
@@ -145,7 +158,9 @@ class Heap {
   bool TryRefill(ThreadCache& cache, SizeClass c);
   void LookAfterIdle(ThreadCache& cache);
   FreeObject* TryFetch(SizeClass c);
-  // What `attempt` gives: as things are, or after everything that is free was given back. If it
+  void RelievePressureNow();
+  // What `attempt` gives: as things are; or after everything that is free was given back; or, if it
+  // is Prairie's own limit that refuses, after the program's handler was asked to free more. If it
   // gives nothing, the failure is recorded.
   template <typename Attempt>
   auto AllocateOrFail(size_t size, Attempt attempt) -> decltype(attempt());
@@ -171,6 +186,7 @@ class Heap {
   std::atomic<uint32_t> idle_class_{1};  // the class that the round has come to
   ThreadRegistry threads_;
   FailureLog failures_;
+  PressureHandler pressure_handler_;
 };
 
 // What the fast path reads. Zero until the heap is initialized: no address is then in the arena.

@@ -214,7 +214,44 @@ NAMED_LIMITS = (
         said="1000000): RLIMIT_DATA (ulimit -d) is 100 MiB, 9",
     )
     + named("vm.max_map_count", said="1048576): vm.max_map_count is ")
+    + named(
+        "limit",
+        48 * MEGABYTE,
+        options="limit=48M",
+        said="1000000): the limit of the heap (limit=, prairie_set_limit) is 48 MiB, 4",
+    )
     + named("window", said="1152921504606846976): the window of the arena is ")
+)
+
+OWN_LIMIT = (
+    tuple(
+        Case(
+            f"memory_limit {size} under limit={megabytes}M",
+            "memory_limit",
+            (str(megabytes * MEGABYTE), size),
+            options=f"limit={megabytes}M",
+        )
+        for megabytes, size in ((64, "24"), (64, "1000"), (64, "1000000"), (256, "40000"))
+    )
+    + tuple(
+        Case(
+            f"pressure under limit={megabytes}M",
+            "pressure",
+            (str(megabytes * MEGABYTE),),
+            options=f"limit={megabytes}M",
+        )
+        for megabytes in (16, 100)
+    )
+    + (
+        Case(
+            "threads_at_the_limit under limit=64M",
+            "threads_at_the_limit",
+            (str(64 * MEGABYTE),),
+            options="limit=64M",
+        ),
+        Case("workload under limit=300M", "workload", options="limit=300M"),
+        Case("fork_storm under limit=200M", "fork_storm", options="limit=200M"),
+    )
 )
 
 GROUPS = {
@@ -226,4 +263,5 @@ GROUPS = {
     "address_limits": ADDRESS_LIMITS,
     "data_limits": DATA_LIMITS,
     "named_limits": NAMED_LIMITS,
+    "own_limit": OWN_LIMIT,
 }

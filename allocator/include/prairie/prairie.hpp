@@ -66,6 +66,23 @@ inline prairie_failure LastFailure() noexcept {
   return failure;
 }
 
+// Bytes that may be committed; 0: none. See prairie_set_limit for what they mean.
+struct Limit {
+  std::size_t soft = 0;
+  std::size_t hard = 0;
+};
+
+// False, with nothing changed, if soft exceeds hard or there is no memory for the heap to begin.
+// Thread safety: any thread.
+inline bool SetLimit(const Limit& limit) noexcept {
+  return prairie_set_limit(limit.soft, limit.hard) == 0;
+}
+inline Limit GetLimit() noexcept {
+  Limit limit;
+  prairie_get_limit(&limit.soft, &limit.hard);
+  return limit;
+}
+
 }  // namespace prairie
 
 #endif  // PRAIRIE_PRAIRIE_HPP_
