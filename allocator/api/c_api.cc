@@ -5,6 +5,40 @@
 #include "prairie/prairie.h"
 
 using prairie::Lookup;
+using prairie::MemoryLimit;
+
+namespace {
+
+enum prairie_limit_kind KindOf(MemoryLimit limit) {
+  switch (limit) {
+    case MemoryLimit::kNone:
+      return PRAIRIE_LIMIT_NONE;
+    case MemoryLimit::kAddressSpace:
+      return PRAIRIE_LIMIT_ADDRESS_SPACE;
+    case MemoryLimit::kData:
+      return PRAIRIE_LIMIT_DATA;
+    case MemoryLimit::kOvercommit:
+      return PRAIRIE_LIMIT_OVERCOMMIT;
+    case MemoryLimit::kMappings:
+      return PRAIRIE_LIMIT_MAPPINGS;
+    case MemoryLimit::kCgroup:
+      return PRAIRIE_LIMIT_CGROUP;
+    case MemoryLimit::kHeapLimit:
+      return PRAIRIE_LIMIT_HEAP;
+    case MemoryLimit::kWindow:
+      return PRAIRIE_LIMIT_WINDOW;
+    case MemoryLimit::kUnknown:
+      break;
+  }
+  return PRAIRIE_LIMIT_UNKNOWN;
+}
+
+// Limits of a machine may exceed what a process with narrow pointers can say.
+size_t ClampToSize(uint64_t value) {
+  return value < SIZE_MAX ? static_cast<size_t>(value) : SIZE_MAX;
+}
+
+}  // namespace
 
 extern "C" {
 
@@ -44,6 +78,33 @@ PRAIRIE_EXPORT int prairie_is_live(const void* pointer) {
 PRAIRIE_EXPORT int prairie_owns(const void* pointer) {
   return reinterpret_cast<uintptr_t>(pointer) - prairie::fast.arena_base <
          prairie::fast.extent.load(std::memory_order_acquire);
+}
+
+PRAIRIE_EXPORT int prairie_last_failure(struct prairie_failure* failure) {
+  if (failure == nullptr) return EINVAL;
+  const prairie::Failure last = prairie::heap.LastFailure();
+  failure->kind = KindOf(last.finding.limit);
+  failure->name = prairie::NameOf(last.finding.limit);
+  failure->limit = ClampToSize(last.finding.value);
+  failure->used = ClampToSize(last.finding.used);
+  failure->requested = last.requested;
+  failure->count = last.count;
+  return 0;
+}
+
+PRAIRIE_EXPORT int prairie_set_limit(size_t soft, size_t hard) {
+  if (soft != 0 && hard != 0 && soft > hard) return EINVAL;
+  return prairie::heap.SetLimit({soft, hard}) ? 0 : ENOMEM;
+}
+
+PRAIRIE_EXPORT void prairie_get_limit(size_t* soft, size_t* hard) {
+  const prairie::CommitBounds bounds = prairie::heap.Limit();
+  if (soft != nullptr) *soft = bounds.soft;
+  if (hard != nullptr) *hard = bounds.hard;
+}
+
+PRAIRIE_EXPORT void prairie_set_pressure_handler(prairie_pressure_handler handler, void* argument) {
+  prairie::heap.pressure_handler().Set(handler, argument);
 }
 
 PRAIRIE_EXPORT size_t prairie_trim(void) { return prairie::heap.Trim(prairie::Release::kMemory); }

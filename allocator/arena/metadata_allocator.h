@@ -26,7 +26,10 @@ class MetadataAllocator {
   // Null if the system has no more.
   void* Allocate(size_t size);
 
-  size_t committed_bytes() const { return region_.committed(); }
+  size_t committed_bytes() {
+    SpinLockHolder holder(lock_);
+    return region_.committed();
+  }
   SpinLock& lock() { return lock_; }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "allocator/base/config.h"
 #include "allocator/base/report.h"
 
 extern "C" {
@@ -22,6 +23,8 @@ struct Key {
   const char* name;
   const char* help;
   Choice choices[3];  // Unused ones have no name. The first is the default.
+  // The value is not one of the choices but a number of bytes.
+  void (*set_size)(Options&, size_t) = nullptr;
 };
 
 constexpr Key kKeys[] = {
@@ -55,13 +58,66 @@ constexpr Key kKeys[] = {
      {{"auto", [](Options& o) { o.huge_pages = HugePages::kAuto; }},
       {"always", [](Options& o) { o.huge_pages = HugePages::kAlways; }},
       {"never", [](Options& o) { o.huge_pages = HugePages::kNever; }}}},
+    {"limit",
+     "bytes of heap that may be committed (500M, 2G; 0 is no limit, the default)",
+     {},
+     [](Options& o, size_t size) { o.limit = size; }},
 };
 
 bool Equals(const char* name, const char* text, size_t length) {
   return strlen(name) == length && memcmp(name, text, length) == 0;
 }
 
+// Digits, and perhaps one of K, M and G (powers of 1024). False if it is none or too large.
+bool ParseSize(const char* text, size_t length, size_t* size) {
+  size_t number = 0, digits = 0;
+  for (; digits < length && text[digits] >= '0' && text[digits] <= '9'; ++digits) {
+    if (__builtin_mul_overflow(number, size_t{10}, &number) ||
+        __builtin_add_overflow(number, static_cast<size_t>(text[digits] - '0'), &number)) {
+      return false;
+    }
+  }
+  if (digits == 0 || length - digits > 1) return false;
+  size_t unit = 1;
+  if (digits < length) {
+    switch (text[digits]) {
+      case 'K':
+      case 'k':
+        unit = kKiB;
+        break;
+      case 'M':
+      case 'm':
+        unit = kMiB;
+        break;
+      case 'G':
+      case 'g':
+        unit = kGiB;
+        break;
+      default:
+        return false;
+    }
+  }
+  return !__builtin_mul_overflow(number, unit, size);
+}
+
+// Returns whether the value was understood.
+bool SetKey(const Key& key, const char* value, size_t length, Options& options) {
+  if (key.set_size != nullptr) {
+    size_t size;
+    if (!ParseSize(value, length, &size)) return false;
+    key.set_size(options, size);
+    return true;
+  }
+  for (const Choice& choice : key.choices) {
+    if (choice.name == nullptr || !Equals(choice.name, value, length)) continue;
+    choice.set(options);
+    return true;
+  }
+  return false;
+}
+
 Report& AppendChoices(Report& report, const Key& key) {
+  if (key.set_size != nullptr) return report.Text("SIZE");
   const char* separator = "";
   for (const Choice& choice : key.choices) {
     if (choice.name == nullptr) break;
@@ -96,19 +152,16 @@ bool ParseItem(const char* item, size_t length, Options& options) {
   }
   for (const Key& key : kKeys) {
     if (!Equals(key.name, item, key_length)) continue;
-    for (const Choice& choice : key.choices) {
-      if (choice.name != nullptr && Equals(choice.name, value, value_length)) {
-        choice.set(options);
-        return true;
-      }
-    }
+    if (SetKey(key, value, value_length, options)) return true;
     Report warning;
     warning.Text("prairie: warning: PRAIRIE_OPTIONS: bad value '")
         .Text(value, value_length)
         .Text("' for key '")
         .Text(key.name)
         .Text("' (expected ");
-    AppendChoices(warning, key).Text(")").Emit();
+    AppendChoices(warning, key)
+        .Text(key.set_size == nullptr ? ")" : ": bytes, or a number with K, M or G)")
+        .Emit();
     return false;
   }
   Report()

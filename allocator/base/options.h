@@ -16,6 +16,7 @@ struct Options {
   bool verbose = false;                     // verbose=0|1
   bool force_unreserved = false;            // arena=auto|unreserved
   HugePages huge_pages = HugePages::kAuto;  // thp=auto|always|never
+  size_t limit = 0;                         // limit=SIZE, in bytes; 0: none
 
   // Reads `text` ("key=value,…"; null is empty) on top of the present values. An unknown key or
   // a bad value is one warning line on stderr and changes nothing; help=1 lists the keys there.

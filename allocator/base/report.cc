@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace prairie {
@@ -55,7 +56,8 @@ void Report::Emit(int descriptor) {
   buffer_[length_] = '\n';
   size_t written = 0;
   while (written < length_ + 1) {
-    const ssize_t n = write(descriptor, buffer_ + written, length_ + 1 - written);
+    // The C library's write is a cancellation point, and malloc must be none.
+    const long n = syscall(SYS_write, descriptor, buffer_ + written, length_ + 1 - written);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) break;
     written += static_cast<size_t>(n);

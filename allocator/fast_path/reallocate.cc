@@ -54,7 +54,10 @@ void* ReallocateSmall(void* pointer, size_t old_size, size_t size) {
 
 void* ReallocateLarge(void* pointer, Span* span, size_t size) {
   if (size > kMaxSmallSize) {
-    if (size > heap.arena().window()) return nullptr;
+    if (size > heap.arena().window()) {
+      heap.RecordFailure(size, MemoryLimit::kWindow);
+      return nullptr;
+    }
     if (void* const resized = ResizeLarge(span, PagesFor(size))) return resized;
   }
   return Copy(pointer, span->pages.bytes(), size);
@@ -71,6 +74,7 @@ void* Reallocate(void* pointer, size_t size) {
   void* result = nullptr;
   if (found.kind == Lookup::kObject && found.span->kind == SpanKind::kLarge) {
     result = ReallocateLarge(pointer, found.span, size);
+    heap.RelievePressure();
   } else {
     heap.ReportMisuse(Call::kRealloc, pointer);
   }

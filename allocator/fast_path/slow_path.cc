@@ -7,9 +7,13 @@
 namespace prairie {
 namespace {
 
-void* AllocateSmall(SizeClass c) {
+void* AllocateSmall(size_t size) {
+  const SizeClass c = ClassOfSize(size);
   for (;;) {
-    if (void* const object = PopObject(c)) return object;
+    if (void* const object = PopObject(c)) {
+      heap.RelievePressure();
+      return object;
+    }
     FreeObject* const head = thread_cache->heads[c];
     if (PRAIRIE_UNLIKELY(head != nullptr)) {
       // The object was written to after it was freed, and where its link leads nobody knows.
@@ -17,11 +21,17 @@ void* AllocateSmall(SizeClass c) {
       heap.ReportSmashed(c, head);
       continue;
     }
-    if (PRAIRIE_UNLIKELY(!heap.EnsureInitialized())) return nullptr;
+    if (PRAIRIE_UNLIKELY(!heap.EnsureInitialized())) {
+      heap.RecordFailure(size);
+      return nullptr;
+    }
     if (PRAIRIE_LIKELY(heap.Refill(c))) continue;
     // No cache, or no memory: one object straight from the central list.
-    FreeObject* const object = heap.AllocateUncached(c);
-    if (object != nullptr) object->mark = 0;
+    FreeObject* const object = heap.AllocateUncached(c, size);
+    if (object != nullptr) {
+      object->mark = 0;
+      heap.RelievePressure();
+    }
     return object;
   }
 }
@@ -35,8 +45,7 @@ void* AllocateLarge(size_t size, size_t alignment) {
 
 PRAIRIE_NOINLINE void* AllocateSlow(size_t size) {
   const int saved_errno = errno;
-  void* const object =
-      size <= kMaxSmallSize ? AllocateSmall(ClassOfSize(size)) : AllocateLarge(size, 1);
+  void* const object = size <= kMaxSmallSize ? AllocateSmall(size) : AllocateLarge(size, 1);
   errno = saved_errno;
   return object;
 }

@@ -15,11 +15,15 @@ void Heap::LockAll() {
   for (TransferCache& transfer : transfers_) transfer.central().lock().Lock();
   page_heap_.lock().Lock();
   metadata_.lock().Lock();
+  failures_.lock().Lock();
+  pressure_handler_.lock().Lock();
   SpinLock::AllHeld();
 }
 
 void Heap::UnlockAll() {
   SpinLock::AllReleased();
+  pressure_handler_.lock().Unlock();
+  failures_.lock().Unlock();
   metadata_.lock().Unlock();
   page_heap_.lock().Unlock();
   for (TransferCache& transfer : transfers_) transfer.central().lock().Unlock();
@@ -31,6 +35,9 @@ void Heap::UnlockAll() {
 void Heap::ResetLocksInChild() {
   SpinLock::AllReleased();
   threads_.KeepOnly(OwnCache());
+  pressure_handler_.ForgetOtherThreads();
+  pressure_handler_.lock().ResetAfterFork();
+  failures_.lock().ResetAfterFork();
   metadata_.lock().ResetAfterFork();
   page_heap_.lock().ResetAfterFork();
   for (TransferCache& transfer : transfers_) {

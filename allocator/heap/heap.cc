@@ -65,6 +65,7 @@ bool Heap::InitializeLocked() {
   page_map_.Init(arena_);
   allocated_.Init(os_, arena_.base() - layout.bitmap_distance[0], layout.window);
   page_heap_.Init(arena_, page_map_, allocated_, metadata_, options_.huge_pages, fast.extent);
+  page_heap_.SetLimit({0, options_.limit});
   fast.arena_base = arena_.base();
   fast.mark_key = ProcessRandom();
   context_ = {&page_heap_, &page_map_, &allocated_, arena_.base(), &fast.extent, fast.mark_key};
@@ -131,18 +132,36 @@ bool Heap::TryRefill(ThreadCache& cache, SizeClass c) {
   }
 }
 
-FreeObject* Heap::AllocateUncached(SizeClass c) {
-  bool trimmed = false;
+template <typename Attempt>
+auto Heap::AllocateOrFail(size_t size, Attempt attempt) -> decltype(attempt()) {
+  if (const auto result = attempt(); PRAIRIE_LIKELY(result != nullptr)) return result;
+  bool limit_refuses = false;
+  const auto attempt_again = [&] {
+    Trim(Release::kCharge);
+    const uint32_t refusals = page_heap_.limit_refusals();
+    const auto result = attempt();
+    limit_refuses = page_heap_.limit_refusals() != refusals;
+    return result;
+  };
+  if (const auto result = attempt_again(); result != nullptr) return result;
+  if (limit_refuses && pressure_handler_.Call(PRAIRIE_PRESSURE_HARD)) {
+    if (const auto result = attempt_again(); result != nullptr) return result;
+  }
+  RecordFailure(size, limit_refuses ? MemoryLimit::kHeapLimit : MemoryLimit::kNone);
+  return nullptr;
+}
+
+FreeObject* Heap::TryFetch(SizeClass c) {
   for (;;) {
     ListFault fault;
     const ObjectList list = transfers_[c].central().Fetch(1, &fault);
     ReportFault(fault);
-    if (list.count != 0 || (fault.kind == ListFault::kNone && trimmed)) return list.head;
-    if (fault.kind == ListFault::kNone) {
-      Trim(Release::kCharge);
-      trimmed = true;
-    }
+    if (list.count != 0 || fault.kind == ListFault::kNone) return list.head;
   }
+}
+
+FreeObject* Heap::AllocateUncached(SizeClass c, size_t size) {
+  return AllocateOrFail(size, [=, this] { return TryFetch(c); });
 }
 
 bool Heap::MakeRoom(SizeClass c) {
@@ -185,16 +204,21 @@ void Heap::FreeUncached(FreeObject* object, SizeClass c) {
 }
 
 Span* Heap::AllocateLarge(size_t size, size_t alignment) {
-  if (!EnsureInitialized() || size > arena_.window() || alignment > arena_.window() ||
+  if (!EnsureInitialized()) {
+    RecordFailure(size);
+    return nullptr;
+  }
+  if (size > arena_.window() || alignment > arena_.window() ||
       (arena_.base() & (alignment - 1)) != 0) {
+    RecordFailure(size, MemoryLimit::kWindow);
     return nullptr;
   }
   const PageCount pages = PagesFor(size);
   const PageCount aligned = alignment <= kPageSize ? PageCount{1} : PagesFor(alignment);
-  Span* span = page_heap_.Allocate(pages, aligned, SpanKind::kLarge);
-  if (PRAIRIE_LIKELY(span != nullptr)) return span;
-  Trim(Release::kCharge);
-  return page_heap_.Allocate(pages, aligned, SpanKind::kLarge);
+  Span* const span = AllocateOrFail(
+      size, [=, this] { return page_heap_.Allocate(pages, aligned, SpanKind::kLarge); });
+  if (PRAIRIE_LIKELY(span != nullptr)) RelievePressure();
+  return span;
 }
 
 bool Heap::FreeLarge(Span* span, const void* pointer) {

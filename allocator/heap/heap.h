@@ -17,6 +17,8 @@
 #include "allocator/base/options.h"
 #include "allocator/base/spin_lock.h"
 #include "allocator/central/transfer_cache.h"
+#include "allocator/heap/failure_log.h"
+#include "allocator/heap/pressure_handler.h"
 #include "allocator/heap/thread_registry.h"
 #include "allocator/os/linux_memory.h"
 #include "allocator/page_heap/page_heap.h"
@@ -72,15 +74,15 @@ class Heap {
   bool Refill(SizeClass c);
 
   // An object for a thread that can have no cache: one that has ended its own, or one for which
-  // there was no memory. Null if there is none.
-  FreeObject* AllocateUncached(SizeClass c);
+  // there was no memory. Null if there is none; `size` is what the program asked for, and recorded.
+  FreeObject* AllocateUncached(SizeClass c, size_t size);
 
   // This thread's list of class `c` is full: makes room. False if the thread can have no cache.
   bool MakeRoom(SizeClass c);
   void FreeUncached(FreeObject* object, SizeClass c);
 
   // A large object of at least `size` bytes at a multiple of `alignment` (a power of two).
-  // Null if there is no memory.
+  // Null if there is no memory, which is recorded.
   Span* AllocateLarge(size_t size, size_t alignment);
   // False if `span` no longer begins at `pointer`: another thread has freed it at the same time.
   bool FreeLarge(Span* span, const void* pointer);
@@ -99,6 +101,25 @@ class Heap {
   // If it is time, sends lists home that have waited in transfer caches for an epoch without being
   // of use, a few at a call. `now`: milliseconds. Called by slow paths, without locks.
   void ReturnIdle(uint64_t now);
+  // An allocation of `size` bytes is about to fail for want of memory: finds the limit that is the
+  // reason, unless that was done a moment ago (FailureLog says when), and says it if verbose=1.
+  // `known`: kWindow if the size alone is too large, kHeapLimit if Prairie's own limit refused,
+  // else kNone. Holds no lock while it reads the kernel's files; keeps errno.
+  void RecordFailure(size_t size, MemoryLimit known = MemoryLimit::kNone);
+  // The last one that was recorded, in any thread.
+  Failure LastFailure() { return failures_.last(); }
+
+  // Prairie's own limit on what is committed. SetLimit gives back what is free if more is
+  // committed; false if the heap cannot be initialized.
+  bool SetLimit(const CommitBounds& bounds);
+  CommitBounds Limit();
+  PressureHandler& pressure_handler() { return pressure_handler_; }
+  // After every allocation that may have committed pages, with no lock held and the result safe:
+  // if the soft limit was crossed, gives back what is free, and calls the handler if that does not
+  // suffice. It may allocate and free.
+  void RelievePressure() {
+    if (PRAIRIE_UNLIKELY(page_heap_.pressure())) RelievePressureNow();
+  }
 
   // At the end of this thread: its cache goes home.
   void EndThread(ThreadCache* cache);
@@ -136,6 +157,15 @@ class Heap {
   ThreadCache* CacheForThisThread();
   bool TryRefill(ThreadCache& cache, SizeClass c);
   void LookAfterIdle(ThreadCache& cache);
+  FreeObject* TryFetch(SizeClass c);
+  void RelievePressureNow();
+  // What `attempt` gives: as things are; or after everything that is free was given back; or, if it
+  // is Prairie's own limit that refuses, after the program's handler was asked to free more. If it
+  // gives nothing, the failure is recorded.
+  template <typename Attempt>
+  auto AllocateOrFail(size_t size, Attempt attempt) -> decltype(attempt());
+  // The reason for a failure, if it is none of the kernel's: else kNone.
+  LimitFinding KnownReason(size_t size, MemoryLimit known);
   Lookup FindInSmall(const void* pointer, size_t offset, SizeClass c);
   // `span` was given back and had the page of `address` last; what it was is still known.
   Lookup FindInFreed(uintptr_t address, Span* span) const;
@@ -155,6 +185,8 @@ class Heap {
   std::atomic<uint64_t> idle_due_{0};    // when the next round begins
   std::atomic<uint32_t> idle_class_{1};  // the class that the round has come to
   ThreadRegistry threads_;
+  FailureLog failures_;
+  PressureHandler pressure_handler_;
 };
 
 // What the fast path reads. Zero until the heap is initialized: no address is then in the arena.

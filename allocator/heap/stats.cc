@@ -74,6 +74,13 @@ void Heap::PrintStats(int descriptor) {
       .Text("; metadata ")
       .Bytes(s.metadata_bytes)
       .Emit(descriptor);
+  if (s.pages.limit.soft != 0 || s.pages.limit.hard != 0) {
+    Report line;
+    line.Text("prairie:   limit       ");
+    if (s.pages.limit.hard != 0) line.Bytes(s.pages.limit.hard).Text(" hard, ");
+    if (s.pages.limit.soft != 0) line.Bytes(s.pages.limit.soft).Text(" soft, ");
+    line.Bytes(s.pages.counted_bytes).Text(" counted").Emit(descriptor);
+  }
   if (s.pages.foreign_bytes != 0) {
     Report()
         .Text("prairie:   holes       ")

@@ -89,6 +89,11 @@ PageRun PageHeap::WidenForCommit(PageRun run) const {
   if (index_.FirstWith(Bits::kUsable, true, after, &obstacle)) {
     more = std::min(more, obstacle.begin - after.begin);
   }
+  if (limit_.IsSet()) {
+    const size_t spare = limit_.Spare(CountedBytes() + run.length.bytes());
+    const size_t os_page = os_unit_.bytes();
+    if (spare < more.bytes()) more = PagesFor(RoundDown(spare, os_page));
+  }
   return {run.begin, run.length + more};
 }
 
@@ -122,6 +127,10 @@ void PageHeap::AdviseHugePages(PageRun run) {
 }
 
 MapResult PageHeap::EnsureUsable(PageRun run) {
+  if (limit_.IsSet()) {
+    const PageCount more = run.length - index_.Count(Bits::kUsable, run);
+    if (!limit_.Allows(CountedBytes(), more.bytes())) return MapResult::kNoMemory;
+  }
   PageRun rest = run;
   PageRun missing;
   while (index_.FirstWith(Bits::kUsable, false, rest, &missing)) {
@@ -194,12 +203,34 @@ void PageHeap::SetUsable(PageRun run) {
   index_.Set(Bits::kUsable, run);
   committed_ = committed_ + run.length;
   peak_committed_ = std::max(peak_committed_, committed_);
+  if (limit_.IsSet()) limit_.Note(CountedBytes());
 }
 
 void PageHeap::ClearUsable(PageRun run) {
   islands_ -= 1 - UsableNeighbours(run);
   index_.Clear(Bits::kUsable, run);
   committed_ = committed_ - run.length;
+  if (limit_.IsSet()) limit_.Note(CountedBytes());
+}
+
+size_t PageHeap::CountedBytes() const {
+  return committed_.bytes() + page_map_->committed_bytes() + allocated_->committed_bytes() +
+         index_.committed_bytes() + metadata_->committed_bytes();
+}
+
+void PageHeap::SetLimit(const CommitBounds& bounds) {
+  SpinLockHolder holder(lock_);
+  limit_.Set(bounds);
+}
+
+CommitBounds PageHeap::limit() {
+  SpinLockHolder holder(lock_);
+  return limit_.bounds();
+}
+
+bool PageHeap::IsRelieved() {
+  SpinLockHolder holder(lock_);
+  return limit_.RearmIfRelieved(CountedBytes());
 }
 
 bool PageHeap::MayOpenGap(PageRun run) const {

@@ -18,6 +18,7 @@ void PageHeap::Init(Arena& arena, PageMap& page_map, BitmapPlane& allocated,
   arena_ = &arena;
   page_map_ = &page_map;
   allocated_ = &allocated;
+  metadata_ = &metadata;
   extent_ = &extent;
   huge_pages_ = huge_pages;
   index_.Init(arena);
@@ -285,6 +286,8 @@ PageHeapStats PageHeap::stats() {
   stats.frontier_bytes = frontier_.offset();
   stats.foreign_bytes = foreign_.bytes();
   stats.index_bytes = index_.committed_bytes();
+  stats.counted_bytes = CountedBytes();
+  stats.limit = limit_.bounds();
   return stats;
 }
 

@@ -8,6 +8,7 @@
 #include "allocator/arena/metadata_allocator.h"
 #include "allocator/base/options.h"
 #include "allocator/base/spin_lock.h"
+#include "allocator/page_heap/commit_limit.h"
 #include "allocator/page_heap/page_index.h"
 #include "allocator/page_heap/recent_spans.h"
 #include "allocator/pages/heap_bitmap.h"
@@ -34,6 +35,8 @@ struct PageHeapStats {
   size_t frontier_bytes = 0;  // from the start of the arena to the highest page ever taken
   size_t foreign_bytes = 0;   // holes: other people's mappings below the frontier
   size_t index_bytes = 0;
+  size_t counted_bytes = 0;  // what the limit counts: what is committed, and all metadata
+  CommitBounds limit;
 };
 
 // Thread safety: any thread; one lock.
@@ -85,6 +88,17 @@ class PageHeap {
   // Whether a limit makes memory so dear that caches should be small.
   bool frugal() const { return frugal_.load(std::memory_order_relaxed); }
 
+  // Prairie's own limit on what is committed: pages, free or not, and metadata. The latter is
+  // counted but never refused, so it may exceed the limit, until the next commit of pages.
+  void SetLimit(const CommitBounds& bounds);
+  CommitBounds limit();
+  // See CommitLimit. Any thread, without the lock.
+  bool pressure() const { return limit_.pressure(); }
+  bool TakePressure() { return limit_.TakePressure(); }
+  uint32_t limit_refusals() const { return limit_.refusals(); }
+  // After TakePressure: whether what is committed is below the soft limit again.
+  bool IsRelieved();
+
   PageHeapStats stats();
   SpinLock& lock() { return lock_; }
   const Arena& arena() const { return *arena_; }
@@ -103,6 +117,7 @@ class PageHeap {
   static constexpr PageCount kUnreservedSlack = PagesFor(256 * kKiB);
 
   // The functions below require lock_.
+  size_t CountedBytes() const;
   PageCount RoundToOsPages(PageCount pages) const;
   struct Alignment {
     PageCount pages;
@@ -157,8 +172,10 @@ class PageHeap {
   Arena* arena_ = nullptr;
   PageMap* page_map_ = nullptr;
   BitmapPlane* allocated_ = nullptr;
+  MetadataAllocator* metadata_ = nullptr;
   std::atomic<size_t>* extent_ = nullptr;
   PageIndex index_;
+  CommitLimit limit_;
   ObjectPool<Span> spans_;
   RecentSpans recent_;  // counted with the large ones until they are flushed
   HugePages huge_pages_ = HugePages::kAuto;

@@ -42,6 +42,7 @@ TEST(OptionsTest, Defaults) {
   EXPECT_FALSE(options.verbose);
   EXPECT_FALSE(options.force_unreserved);
   EXPECT_EQ(options.huge_pages, HugePages::kAuto);
+  EXPECT_EQ(options.limit, 0U);
 }
 
 TEST(OptionsTest, EveryKeyAndValue) {
@@ -64,6 +65,33 @@ TEST(OptionsTest, EveryKeyAndValue) {
   EXPECT_EQ(ParseWell("thp=always").huge_pages, HugePages::kAlways);
   EXPECT_EQ(ParseWell("thp=never").huge_pages, HugePages::kNever);
   EXPECT_EQ(ParseWell("thp=auto", other).huge_pages, HugePages::kAuto);
+}
+
+TEST(OptionsTest, SizesAreBytesOrHaveAUnit) {
+  EXPECT_EQ(ParseWell("limit=0").limit, 0U);
+  EXPECT_EQ(ParseWell("limit=1").limit, 1U);
+  EXPECT_EQ(ParseWell("limit=007").limit, 7U);
+  EXPECT_EQ(ParseWell("limit=123456789").limit, 123456789U);
+  EXPECT_EQ(ParseWell("limit=3K").limit, 3U << 10);
+  EXPECT_EQ(ParseWell("limit=256M").limit, 256U << 20);
+  EXPECT_EQ(ParseWell("limit=256m,limit=2g").limit, size_t{2} << 30);
+  EXPECT_EQ(ParseWell("limit=5k").limit, 5U << 10);
+  EXPECT_EQ(ParseWell("limit=18446744073709551615").limit, SIZE_MAX);
+  EXPECT_EQ(ParseWell("limit=17179869183G").limit, SIZE_MAX - (size_t{1} << 30) + 1);
+}
+
+TEST(OptionsTest, BadSizesAreOneLineAndChangeNothing) {
+  Options start;
+  start.limit = 42;
+  for (const char* value : {"", "-1", "+1", "1.5G", "1T", "M", "1MB", "1 M", "0x10", "1M ", " 1",
+                            "18446744073709551616", "17179869184G", "99999999999999999999999"}) {
+    const Parsed parsed = Parse((std::string("limit=") + value).c_str(), start);
+    EXPECT_EQ(parsed.warnings, 1) << value;
+    EXPECT_EQ(parsed.options.limit, 42U) << value;
+    EXPECT_EQ(parsed.text, std::string("prairie: warning: PRAIRIE_OPTIONS: bad value '") + value +
+                               "' for key 'limit' (expected SIZE: bytes, or a number with K, M or "
+                               "G)\n");
+  }
 }
 
 TEST(OptionsTest, ManyAtOnceTheLastOneWins) {
@@ -128,7 +156,7 @@ TEST(OptionsTest, HelpListsEveryKeyWithItsValues) {
   EXPECT_EQ(parsed.warnings, 0);
   for (const char* item :
        {"on_error=abort|report", "foreign=report|ignore", "stats=0|1", "verbose=0|1",
-        "arena=auto|unreserved", "thp=auto|always|never", "help=1"}) {
+        "arena=auto|unreserved", "thp=auto|always|never", "limit=SIZE", "help=1"}) {
     EXPECT_NE(parsed.text.find(item), std::string::npos) << item << " in\n" << parsed.text;
   }
   EXPECT_EQ(parsed.text.find("prairie: "), 0U);

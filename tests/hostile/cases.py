@@ -13,7 +13,7 @@ ADDR_NO_RANDOMIZE = 0x0040000
 class Case:
     """`arguments` and `preload_too` may name {library} and {programs}. `preload_too` is preloaded
     behind the library; `preload` False starts the program without any. `before_exec` runs in the
-    child. `options` go into PRAIRIE_OPTIONS. `stderr` is what its one line of stderr must begin with; None: stderr is empty."""
+    child. `options` are added to PRAIRIE_OPTIONS. `stderr` is what each of its lines begins with."""
 
     name: str
     program: str
@@ -26,7 +26,7 @@ class Case:
     environment: dict = dataclasses.field(default_factory=dict)
     status: int = 0
     stdout: str = ""
-    stderr: str | None = None
+    stderr: tuple = ()
     timeout: float = 40
 
 
@@ -51,7 +51,11 @@ THREADS = (
     simple("short_threads", "main"),
     simple("cross_thread_frees"),
     simple("thousand_threads"),
-    simple("pending_cancel"),
+    simple(
+        "pending_cancel",
+        options="verbose=1",
+        stderr=("prairie: arena at ", "prairie: out of memory: malloc(314572800): RLIMIT_DATA"),
+    ),
 )
 
 PROCESSES = (
@@ -95,7 +99,7 @@ SIGNALS = (
     simple("crash_handler"),
     simple("signal_storm"),
 ) + tuple(
-    simple("abort_handler", mistake, status=42, stderr="prairie: ")
+    simple("abort_handler", mistake, status=42, stderr=("prairie: ",))
     for mistake in (
         "double",
         "double_large",
@@ -180,6 +184,76 @@ DATA_LIMITS = fills(resource.RLIMIT_DATA) + (
     simple("limit_after_start"),
 )
 
+def named(name, size="", *, said="", **more):
+    """Runs into the limit `name` twice: silently, and with a line that says so."""
+    arguments = (name,) + ((str(size),) if size else ())
+    lines = ("prairie: arena at ", "prairie: out of memory: malloc(" + said)
+    return (
+        Case(f"named_limits {name}", "named_limits", arguments, **more),
+        Case(
+            f"named_limits {name} verbose",
+            "named_limits",
+            arguments,
+            **{**more, "options": ",".join(filter(None, ("verbose=1", more.get("options"))))},
+            stderr=lines,
+        ),
+    )
+
+
+NAMED_LIMITS = (
+    named(
+        "RLIMIT_AS",
+        150 * MEGABYTE,
+        limits={resource.RLIMIT_AS: 150 * MEGABYTE},
+        said="1000000): RLIMIT_AS (ulimit -v) is 150 MiB, 14",
+    )
+    + named(
+        "RLIMIT_DATA",
+        100 * MEGABYTE,
+        limits={resource.RLIMIT_DATA: 100 * MEGABYTE},
+        said="1000000): RLIMIT_DATA (ulimit -d) is 100 MiB, 9",
+    )
+    + named("vm.max_map_count", said="1048576): vm.max_map_count is ")
+    + named(
+        "limit",
+        48 * MEGABYTE,
+        options="limit=48M",
+        said="1000000): the limit of the heap (limit=, prairie_set_limit) is 48 MiB, 4",
+    )
+    + named("window", said="1152921504606846976): the window of the arena is ")
+)
+
+OWN_LIMIT = (
+    tuple(
+        Case(
+            f"memory_limit {size} under limit={megabytes}M",
+            "memory_limit",
+            (str(megabytes * MEGABYTE), size),
+            options=f"limit={megabytes}M",
+        )
+        for megabytes, size in ((64, "24"), (64, "1000"), (64, "1000000"), (256, "40000"))
+    )
+    + tuple(
+        Case(
+            f"pressure under limit={megabytes}M",
+            "pressure",
+            (str(megabytes * MEGABYTE),),
+            options=f"limit={megabytes}M",
+        )
+        for megabytes in (16, 100)
+    )
+    + (
+        Case(
+            "threads_at_the_limit under limit=64M",
+            "threads_at_the_limit",
+            (str(64 * MEGABYTE),),
+            options="limit=64M",
+        ),
+        Case("workload under limit=300M", "workload", options="limit=300M"),
+        Case("fork_storm under limit=200M", "fork_storm", options="limit=200M"),
+    )
+)
+
 GROUPS = {
     "threads": THREADS,
     "processes": PROCESSES,
@@ -188,4 +262,6 @@ GROUPS = {
     "surroundings": SURROUNDINGS,
     "address_limits": ADDRESS_LIMITS,
     "data_limits": DATA_LIMITS,
+    "named_limits": NAMED_LIMITS,
+    "own_limit": OWN_LIMIT,
 }

@@ -19,10 +19,8 @@ def complaint(case, outcome):
     if outcome.stdout != case.stdout:
         return f"stdout is not {case.stdout!r}: {outcome.describe()}"
     lines = outcome.stderr.splitlines()
-    if case.stderr is None and lines:
-        return f"stderr is not empty: {outcome.describe()}"
-    if case.stderr is not None and not (len(lines) == 1 and lines[0].startswith(case.stderr)):
-        return f"stderr is not one line of {case.stderr!r}: {outcome.describe()}"
+    if len(lines) != len(case.stderr) or not all(map(str.startswith, lines, case.stderr)):
+        return f"stderr is not lines of {case.stderr!r}: {outcome.describe()}"
     return None
 
 

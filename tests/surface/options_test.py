@@ -11,8 +11,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2]))
 
 from tests.surface import preloaded  # noqa: E402
 
-KEYS = ("arena", "foreign", "help", "on_error", "stats", "thp", "verbose")
-VALUES = ("abort", "report", "ignore", "auto", "unreserved", "always", "never")
+KEYS = ("arena", "foreign", "help", "limit", "on_error", "stats", "thp", "verbose")
+VALUES = ("abort", "report", "ignore", "auto", "unreserved", "always", "never", "SIZE")
 PROGRAM = ["/bin/echo", "hello"]
 WARNING = "prairie: warning: PRAIRIE_OPTIONS: "
 
@@ -35,6 +35,8 @@ EXACT = (
     ("stats=0", ""),
     ("verbose=0", ""),
     ("thp=auto", ""),
+    ("limit=0", ""),
+    ("limit=256M", ""),
     ("thp=always", ""),
     ("thp=never", ""),
     ("arena=auto", ""),
@@ -56,6 +58,7 @@ EXACT = (
     ("verbose=yes", bad("verbose", "yes", "0|1")),
     ("thp=sometimes", bad("thp", "sometimes", "auto|always|never")),
     ("arena=none", bad("arena", "none", "auto|unreserved")),
+    ("limit=much", bad("limit", "much", "SIZE: bytes, or a number with K, M or G")),
     ("stats=2,colour=blue,verbose=0", bad("stats", "2", "0|1") + unknown("colour")),
 )
 

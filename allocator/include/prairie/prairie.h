@@ -50,6 +50,67 @@ size_t prairie_size_of(const void* pointer);
 int prairie_is_live(const void* pointer);
 int prairie_owns(const void* pointer);
 
+/* What keeps memory from being had. */
+enum prairie_limit_kind {
+  PRAIRIE_LIMIT_NONE = 0,      /* nothing has failed */
+  PRAIRIE_LIMIT_ADDRESS_SPACE, /* RLIMIT_AS (ulimit -v) against the process's VmSize */
+  PRAIRIE_LIMIT_DATA,          /* RLIMIT_DATA (ulimit -d) against its VmData */
+  PRAIRIE_LIMIT_OVERCOMMIT,    /* vm.overcommit_memory: CommitLimit against Committed_AS if it is 2;
+                                  memory and swap against the request if it is 0 (used is then 0) */
+  PRAIRIE_LIMIT_MAPPINGS,      /* vm.max_map_count; limit and used are numbers of mappings */
+  PRAIRIE_LIMIT_CGROUP,        /* memory.max or memory.limit_in_bytes of a cgroup */
+  PRAIRIE_LIMIT_HEAP,          /* Prairie's own */
+  PRAIRIE_LIMIT_WINDOW,        /* the addresses that the arena can ever have */
+  PRAIRIE_LIMIT_UNKNOWN        /* the kernel refused, and none of these is reached */
+};
+
+/* An allocation that failed for want of memory, in any thread. Sizes are in bytes. */
+struct prairie_failure {
+  enum prairie_limit_kind kind;
+  const char* name; /* of the limit: "RLIMIT_AS", "vm.max_map_count"; static, never null */
+  size_t limit;     /* 0 if unknown */
+  size_t used;      /* of it, when it was looked up: within 100 ms before the failure */
+  size_t requested;
+  size_t count; /* failures of the process so far */
+};
+
+/* Fills `failure` with the last failure; if there was none, with PRAIRIE_LIMIT_NONE and zeroes. The
+ * limit is found when the allocation fails, at most four times in 100 ms, and once for requests of
+ * about one size; a failure in between counts as one for the same reason. Sizes that overflow
+ * (count times size) are errors of the program and not recorded. Returns 0, or EINVAL if `failure`
+ * is null. */
+int prairie_last_failure(struct prairie_failure* failure);
+
+/* Prairie's own limit: bytes of heap that may be committed, that is readable and writable, free or
+ * not, the allocator's own structures included. Address space is not limited. 0: none.
+ *
+ * Beyond `hard` nothing is committed: an allocation that needs more gives back all free memory and
+ * tries again, asks the pressure handler, tries again, and fails with ENOMEM. (The allocator's own
+ * structures, about 1% of the heap and a few KiB for each thread, are counted but not refused.)
+ * When `soft` is crossed all free memory is given back, and if that does not suffice the pressure
+ * handler is asked: once, until the heap has fallen below 15/16 of it. A limit below what is
+ * committed is no error: free memory is given back, and nothing more is committed until the heap
+ * has fallen below it. The limits take the place of those that were set before, by
+ * PRAIRIE_OPTIONS=limit=SIZE (hard) too. Returns 0; EINVAL if both are given and `soft` exceeds `hard`; ENOMEM if there is not even
+ * memory for the heap to begin. */
+int prairie_set_limit(size_t soft, size_t hard);
+
+/* The limits, each of which may go to null. */
+void prairie_get_limit(size_t* soft, size_t* hard);
+
+enum prairie_pressure {
+  PRAIRIE_PRESSURE_SOFT = 1, /* the soft limit was crossed */
+  PRAIRIE_PRESSURE_HARD = 2  /* an allocation fails unless something is freed */
+};
+
+/* Sets the function that frees something when memory is short; null for none. It is called with
+ * `argument` in the thread that allocates, from within malloc, with none of the allocator's locks
+ * held. It may allocate and free; it must return, and must not wait for a lock that is held where
+ * memory is allocated. One thread runs it at a time: what fails meanwhile, in it or in another
+ * thread, fails without asking. It may still run in another thread when it has been replaced. */
+typedef void (*prairie_pressure_handler)(void* argument, enum prairie_pressure pressure);
+void prairie_set_pressure_handler(prairie_pressure_handler handler, void* argument);
+
 /* Gives free memory back: empties this thread's cache and the shared ones, returns all free pages
  * to the kernel. Returns the number of bytes returned. */
 size_t prairie_trim(void);

@@ -1,4 +1,4 @@
-// Prairie's C++ API: a std::pmr::memory_resource and an allocator for containers.
+// Prairie's C++ API: a std::pmr::memory_resource, an allocator for containers, limits.
 #ifndef PRAIRIE_PRAIRIE_HPP_
 #define PRAIRIE_PRAIRIE_HPP_
 
@@ -57,6 +57,31 @@ class Allocator {
     return true;
   }
 };
+
+// The last allocation that failed for want of memory: see prairie_last_failure.
+// Thread safety: any thread.
+inline prairie_failure LastFailure() noexcept {
+  prairie_failure failure;
+  prairie_last_failure(&failure);
+  return failure;
+}
+
+// Bytes that may be committed; 0: none. See prairie_set_limit for what they mean.
+struct Limit {
+  std::size_t soft = 0;
+  std::size_t hard = 0;
+};
+
+// False, with nothing changed, if soft exceeds hard or there is no memory for the heap to begin.
+// Thread safety: any thread.
+inline bool SetLimit(const Limit& limit) noexcept {
+  return prairie_set_limit(limit.soft, limit.hard) == 0;
+}
+inline Limit GetLimit() noexcept {
+  Limit limit;
+  prairie_get_limit(&limit.soft, &limit.hard);
+  return limit;
+}
 
 }  // namespace prairie
 
