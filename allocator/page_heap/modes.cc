@@ -25,9 +25,10 @@ constexpr PageCount kRecent = PagesFor(8 * kMiB);
 void PageHeap::ChooseSteps() {
   size_t step = kReservedStep;
   if (!arena_->reserved()) {
-    const size_t limit = arena_->os().AddressSpaceLimit();
-    frugal_ = limit <= kFrugalUpTo;
-    step = std::clamp(std::bit_floor(limit / 512), kSmallestUnreservedStep, kLargestUnreservedStep);
+    limit_seen_ = arena_->os().AddressSpaceLimit();
+    frugal_ = limit_seen_ <= kFrugalUpTo;
+    step = std::clamp(std::bit_floor(limit_seen_ / 512), kSmallestUnreservedStep,
+                      kLargestUnreservedStep);
   }
   commit_step_ = PagesFor(step);
   recent_.Init(arena_->reserved() ? kRecent : kUnreservedSlack);
@@ -40,10 +41,14 @@ void PageHeap::ObserveLimits() {
 }
 
 void PageHeap::ObserveLimitsLocked() {
-  if (!arena_->reserved()) return;
+  const size_t limit = arena_->os().AddressSpaceLimit();
+  if (!arena_->reserved()) {
+    if (limit != limit_seen_) ChooseSteps();
+    return;
+  }
   // The kernel charges the reservation in full. A limit of twice as much leaves room for the rest
   // of the program.
-  if (arena_->os().AddressSpaceLimit() / 2 < arena_->reservation()) LeaveReservedMode();
+  if (limit / 2 < arena_->reservation()) LeaveReservedMode();
 }
 
 void PageHeap::LeaveReservedMode() {

@@ -181,7 +181,8 @@ class PageHeap {
   HugePages huge_pages_ = HugePages::kAuto;
   PageCount os_unit_;  // pages in an OS page, at least 1
   std::atomic<bool> frugal_{false};
-  PageCount commit_step_;  // commit is rounded up to multiples of this where pages are free
+  size_t limit_seen_ = SIZE_MAX;  // RLIMIT_AS when the steps were chosen, in the unreserved mode
+  PageCount commit_step_;         // commit is rounded up to multiples of this where pages are free
 
   int islands_ = 0;    // maximal runs of usable pages
   int conflicts_ = 0;  // conflicts in a row that were too large to be explored

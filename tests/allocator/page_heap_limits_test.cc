@@ -177,6 +177,17 @@ TEST_P(LeavingReservedModeTest, AHoleThatCannotBeUnmappedIsGivenUp) {
   ExpectSound(kept());
 }
 
+TEST_P(LeavingReservedModeTest, CachesAreSmallWhileTheLimitIs) {
+  EXPECT_FALSE(pages().frugal());
+  heap().os().set_address_space_limit(256 * kMiB);
+  pages().ObserveLimits();
+  EXPECT_TRUE(pages().frugal());
+  heap().os().set_address_space_limit(64 * kGiB);
+  pages().ObserveLimits();
+  EXPECT_FALSE(pages().frugal());
+  EXPECT_FALSE(heap().arena().reserved()) << "it stays in the unreserved mode";
+}
+
 INSTANTIATE_RESERVED_MODES(LeavingReservedModeTest);
 
 // Where address space is limited, or others may map within the arena.
