@@ -117,15 +117,9 @@ bool Heap::Refill(SizeClass c) {
   ThreadCache* const cache = CacheForThisThread();
   if (cache == nullptr) return false;
   LookAfterIdle(*cache);
-  if (PRAIRIE_LIKELY(TryRefill(*cache, c))) return true;
-  Trim(Release::kCharge);
-  return TryRefill(*cache, c);
-}
-
-bool Heap::TryRefill(ThreadCache& cache, SizeClass c) {
   for (;;) {
     ListFault fault;
-    const bool refilled = cache.Refill(c, transfers_[c], &fault);
+    const bool refilled = cache->Refill(c, transfers_[c], &fault);
     ReportFault(fault);
     // Each fault takes an object out of circulation, so this ends.
     if (refilled || fault.kind == ListFault::kNone) return refilled;

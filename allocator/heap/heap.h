@@ -70,7 +70,7 @@ class Heap {
   }
 
   // This thread's list of class `c` is empty: refills it, giving the thread a cache if it has
-  // none. False if there is no memory, even after caches were emptied.
+  // none. False if there is no memory at once: AllocateUncached tries harder.
   bool Refill(SizeClass c);
 
   // An object for a thread that can have no cache: one that has ended its own, or one for which
@@ -155,7 +155,6 @@ class Heap {
   // This thread's cache, or null if it has none; and made if it may have one.
   ThreadCache* OwnCache() const;
   ThreadCache* CacheForThisThread();
-  bool TryRefill(ThreadCache& cache, SizeClass c);
   void LookAfterIdle(ThreadCache& cache);
   FreeObject* TryFetch(SizeClass c);
   void RelievePressureNow();
