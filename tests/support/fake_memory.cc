@@ -189,9 +189,7 @@ MapResult FakeMemory::ReserveAt(uintptr_t address, size_t size) {
   const std::lock_guard lock(mutex_);
   if (Begin(Call::kReserveAt, address, size)) return failing_result_;
   MapResult result = MayTake(address, size, State::kReserved);
-  if (result == MapResult::kOk && backing_ == Backing::kReal) {
-    result = linux_.ReserveAt(address, size);
-  }
+  if (result == MapResult::kOk && reserves_really_) result = linux_.ReserveAt(address, size);
   if (result == MapResult::kOk) Assign(address, size, State::kReserved);
   return result;
 }
@@ -200,7 +198,7 @@ uintptr_t FakeMemory::ReserveAnywhere(size_t size) {
   const std::lock_guard lock(mutex_);
   if (Begin(Call::kReserveAnywhere, 0, size)) return 0;
   uintptr_t address = 0;
-  if (backing_ == Backing::kReal) {
+  if (reserves_really_) {
     address = linux_.ReserveAnywhere(size);
     // Linux gives multiples of its own page only; a heap that was told of larger ones must not see.
     if (address % page_size_ != 0) {
@@ -208,8 +206,10 @@ uintptr_t FakeMemory::ReserveAnywhere(size_t size) {
       return 0;
     }
   } else {
-    // The highest free place, at an address that is a multiple of no more than a page.
-    address = end_of_addresses_ - size - page_size_;
+    // The highest free place, at an address that is a multiple of no more than a page; below the
+    // process's own mappings if the range is to be used.
+    const uintptr_t end = backing_ == Backing::kReal ? 2 * kFreeAddress : end_of_addresses_;
+    address = end - size - page_size_;
     while (address > 0 && MayTake(address, size, State::kReserved) == MapResult::kOccupied) {
       address -= page_size_;
     }
@@ -226,7 +226,11 @@ MapResult FakeMemory::Commit(uintptr_t address, size_t size) {
   const size_t committed = BytesInLocked(State::kCommitted);
   if (committed > data_limit_ || size > data_limit_ - committed) return MapResult::kNoMemory;
   MapResult result = MapResult::kOk;
-  if (backing_ == Backing::kReal) result = linux_.Commit(address, size);
+  if (reserves_really_) {
+    result = linux_.Commit(address, size);
+  } else if (backing_ == Backing::kReal) {
+    result = linux_.MapAt(address, size);
+  }
   if (result == MapResult::kOk) Assign(address, size, State::kCommitted);
   return result;
 }
@@ -253,7 +257,11 @@ bool FakeMemory::Decommit(uintptr_t address, size_t size) {
   const std::lock_guard lock(mutex_);
   if (Begin(Call::kDecommit, address, size)) return false;
   if (!Require(Call::kDecommit, address, size, State::kCommitted)) return false;
-  if (backing_ == Backing::kReal && !linux_.Decommit(address, size)) return false;
+  if (reserves_really_) {
+    if (!linux_.Decommit(address, size)) return false;
+  } else if (backing_ == Backing::kReal && !linux_.Unmap(address, size)) {
+    return false;
+  }
   Assign(address, size, State::kReserved);
   return true;
 }

@@ -48,10 +48,13 @@ class FakeMemory final : public OsMemory {
   enum class State { kNone, kReserved, kCommitted, kForeign };
 
   // kReal: what the heap maps is mapped, at the very addresses. kNone: it is only recorded, so
-  // that ranges of any size and at any address are free, and must not be touched.
+  // that ranges of any size and at any address are free, and must not be touched. Reservations are
+  // only recorded, too, where this process has a limit of address space, which they would exceed.
   enum class Backing { kReal, kNone };
 
-  explicit FakeMemory(Backing backing = Backing::kReal) : backing_(backing) {}
+  explicit FakeMemory(Backing backing = Backing::kReal)
+      : backing_(backing),
+        reserves_really_(backing == Backing::kReal && linux_.AddressSpaceLimit() == SIZE_MAX) {}
   // Unmaps what is left.
   ~FakeMemory();
 
@@ -123,8 +126,9 @@ class FakeMemory final : public OsMemory {
   void Assign(uintptr_t address, size_t size, State state);
   void ForgetMapping(uintptr_t address, size_t size);
 
-  const Backing backing_;
   LinuxMemory linux_;
+  const Backing backing_;
+  const bool reserves_really_;
   mutable std::mutex mutex_;
   // A value for every address: the one from each key up to the next.
   template <typename T>
