@@ -8,6 +8,7 @@
 
 #include "allocator/page_heap/page_heap.h"
 #include "tests/support/kept_spans.h"
+#include "tests/support/needs.h"
 #include "tests/support/test_heap.h"
 #include "tests/support/test_heap_modes.h"
 
@@ -274,6 +275,7 @@ INSTANTIATE_UNRESERVED_MODES(UnreservedPageHeapTest);
 class ReservedPageHeapTest : public PageHeapLimitsTest {};
 
 TEST_P(ReservedPageHeapTest, HugePagesAreAskedForInLargeHeaps) {
+  PRAIRIE_NEEDS_MEMORY(512, "a heap of 264 MiB");
   for (const HugePages mode : {HugePages::kAuto, HugePages::kAlways, HugePages::kNever}) {
     TestHeapConfig config = GetParam();
     config.huge_pages = mode;
@@ -289,8 +291,12 @@ TEST_P(ReservedPageHeapTest, HugePagesAreAskedForInLargeHeaps) {
 
 INSTANTIATE_RESERVED_MODES(ReservedPageHeapTest);
 
+constexpr const char* kSixtyFour = "64 GiB of heap, not touched";
+
 // Fills a reservation of 64 GiB, without touching it, to see what lies behind.
 TEST(EndOfReservationTest, AForeignMappingThereIsSteppedOver) {
+  PRAIRIE_NEEDS_MEMORY(128 * 1024, kSixtyFour);
+  PRAIRIE_NEEDS_OVERCOMMIT(kSixtyFour);
   TestHeap heap;
   if (heap.arena().window() <= kInitialReservation) {
     GTEST_SKIP() << "in this process the window ends with the first reservation";
@@ -309,6 +315,8 @@ TEST(EndOfReservationTest, AForeignMappingThereIsSteppedOver) {
 }
 
 TEST(EndOfReservationTest, TheReservationGrowsAndTheHeapWithIt) {
+  PRAIRIE_NEEDS_MEMORY(128 * 1024, kSixtyFour);
+  PRAIRIE_NEEDS_OVERCOMMIT(kSixtyFour);
   TestHeap heap;
   if (heap.arena().window() <= kInitialReservation) {
     GTEST_SKIP() << "in this process the window ends with the first reservation";

@@ -13,7 +13,10 @@ ADDR_NO_RANDOMIZE = 0x0040000
 class Case:
     """`arguments` and `preload_too` may name {library} and {programs}. `preload_too` is preloaded
     behind the library; `preload` False starts the program without any. `before_exec` runs in the
-    child. `options` are added to PRAIRIE_OPTIONS. `stderr` is what each of its lines begins with."""
+    child. `options` are added to PRAIRIE_OPTIONS. `stderr` is what each of its lines begins with.
+    `needs`: the MiB of address space and data without which it cannot be, and why, unless `limits`
+    sets its own; `needs_free_hint`: why nobody else may sit where the arena begins;
+    `needs_overcommit`: why vm.overcommit_memory may not be 2."""
 
     name: str
     program: str
@@ -28,6 +31,9 @@ class Case:
     stdout: str = ""
     stderr: tuple = ()
     timeout: float = 40
+    needs: tuple = (0, "")
+    needs_free_hint: str = ""
+    needs_overcommit: str = ""
 
 
 def simple(program, *arguments, **more):
@@ -44,17 +50,22 @@ def close_standard_streams():
         os.close(descriptor)
 
 
+STACKS = "threads, each with a stack of 8 MiB"
+# What it holds at once, with the stacks of its threads and the child that it forks.
+WORKLOAD = (128, "four threads with 8 MiB of stack each, and blocks of many sizes")
+
 THREADS = (
-    simple("key_destructors"),
-    simple("thread_local_destructors"),
+    simple("key_destructors", needs=(64, STACKS)),
+    simple("thread_local_destructors", needs=(64, STACKS)),
     simple("short_threads", "self"),
     simple("short_threads", "main"),
-    simple("cross_thread_frees"),
-    simple("thousand_threads"),
+    simple("cross_thread_frees", needs=(64, STACKS)),
+    simple("thousand_threads", needs=(256, "a thousand threads")),
     simple(
         "pending_cancel",
         options="verbose=1",
         stderr=("prairie: arena at ", "prairie: out of memory: malloc(314572800): RLIMIT_DATA"),
+        needs=(512, "threads, and a block of 300 MiB that its own limit refuses"),
     ),
 )
 
@@ -66,13 +77,14 @@ PROCESSES = (
         preload_too="{programs}/liblate.so",
         stdout="atexit\nlast destructor\nlate library\n",
     ),
-    simple("fork_storm"),
-    simple("fork_handlers"),
+    simple("fork_storm", needs=(256, STACKS)),
+    simple("fork_handlers", needs=(64, STACKS)),
     Case(
         "fork_handlers with a library that was initialized before",
         "fork_handlers",
         preload_too="{programs}/liblate.so",
         stdout="late library\n",
+        needs=(64, STACKS),
     ),
     Case(
         "fork_lock with a library that takes a lock",
@@ -89,17 +101,28 @@ PROCESSES = (
 )
 
 LIBRARIES = (
-    simple("dlopen_prairie", "{library}", preload=False),
-    simple("dlopen_loop", "{programs}/libtls_plugin.so"),
+    simple(
+        "dlopen_prairie",
+        "{library}",
+        preload=False,
+        needs=(256, "two threads that fill two heaps with 42 MB each"),
+    ),
+    simple("dlopen_loop", "{programs}/libtls_plugin.so", needs=(64, STACKS)),
     simple("c_host", "{programs}/libcpp_plugin.so", "throwing"),
     simple("c_host", "{programs}/libcpp_plugin.so", "nothrow"),
 )
 
 SIGNALS = (
-    simple("crash_handler"),
-    simple("signal_storm"),
+    simple("crash_handler", needs=(128, STACKS)),
+    simple("signal_storm", needs=(128, STACKS)),
 ) + tuple(
-    simple("abort_handler", mistake, status=42, stderr=("prairie: ",))
+    simple(
+        "abort_handler",
+        mistake,
+        status=42,
+        stderr=("prairie: ",),
+        needs=(128, "blocks of 1 MiB"),
+    )
     for mistake in (
         "double",
         "double_large",
@@ -112,29 +135,72 @@ SIGNALS = (
 )
 
 SURROUNDINGS = (
-    simple("neighbours"),
-    simple("beyond_reservation"),
-    simple("occupied_segment"),
-    simple("locked_memory"),
-    simple("workload"),
-    simple("huge_pages", "none"),
-    Case("huge_pages with thp=never", "huge_pages", ("nh",), options="thp=never"),
+    simple("neighbours", needs=(1024, "hundreds of mappings of its own between its blocks")),
+    simple(
+        "beyond_reservation",
+        needs=(128 << 10, "96 GiB of blocks, hardly touched"),
+        needs_overcommit="96 GiB of blocks, hardly touched",
+    ),
+    simple(
+        "occupied_segment",
+        needs=(256, "a segment of the program where the arena begins, and blocks around it"),
+        needs_free_hint="a segment of the program is to be there",
+    ),
+    simple("locked_memory", needs=(256, "blocks of many sizes")),
+    simple("workload", needs=WORKLOAD),
+    simple(
+        "huge_pages",
+        "none",
+        needs=(1024, "a heap large enough for huge pages"),
+        needs_free_hint="it looks at the mappings there",
+    ),
+    Case(
+        "huge_pages with thp=never",
+        "huge_pages",
+        ("nh",),
+        options="thp=never",
+        needs=(1024, "a heap large enough for huge pages"),
+        needs_free_hint="it looks at the mappings there",
+    ),
     Case(
         "workload while the arena's address is taken",
         "workload",
         ("elsewhere",),
         preload_too="{programs}/liboccupier.so",
         stdout="intact\n",
+        needs=(256, "64 MiB at the arena's address, beside the workload"),
+        needs_free_hint="64 MiB of another library's are to be there",
     ),
     Case(
         "workload with an unlimited stack",
         "workload",
         limits={resource.RLIMIT_STACK: resource.RLIM_INFINITY},
+        needs=WORKLOAD,
     ),
-    Case("workload with a small stack", "workload", limits={resource.RLIMIT_STACK: 128 << 10}),
-    Case("workload without address randomization", "workload", before_exec=no_randomization),
-    Case("workload without standard streams", "workload", before_exec=close_standard_streams),
-    Case("workload without descriptors to open", "workload", limits={resource.RLIMIT_NOFILE: 8}),
+    Case(
+        "workload with a small stack",
+        "workload",
+        limits={resource.RLIMIT_STACK: 128 << 10},
+        needs=WORKLOAD,
+    ),
+    Case(
+        "workload without address randomization",
+        "workload",
+        before_exec=no_randomization,
+        needs=WORKLOAD,
+    ),
+    Case(
+        "workload without standard streams",
+        "workload",
+        before_exec=close_standard_streams,
+        needs=WORKLOAD,
+    ),
+    Case(
+        "workload without descriptors to open",
+        "workload",
+        limits={resource.RLIMIT_NOFILE: 8},
+        needs=WORKLOAD,
+    ),
     Case(
         "workload with glibc's own variables",
         "workload",
@@ -143,6 +209,7 @@ SURROUNDINGS = (
             "MALLOC_ARENA_MAX": "1",
             "MALLOC_PERTURB_": "7",
         },
+        needs=WORKLOAD,
     ),
 )
 
@@ -155,6 +222,7 @@ def limited(program, which, megabytes, *arguments):
         program,
         (str(size),) + arguments,
         limits={which: size},
+        needs=(2 * megabytes, "room for the limit of its own"),
     )
 
 
@@ -170,6 +238,7 @@ ADDRESS_LIMITS = fills(resource.RLIMIT_AS) + (
         "workload under RLIMIT_AS of 400 MiB",
         "workload",
         limits={resource.RLIMIT_AS: 400 * MEGABYTE},
+        needs=WORKLOAD,
     ),
 )
 
@@ -179,14 +248,17 @@ DATA_LIMITS = fills(resource.RLIMIT_DATA) + (
         "workload under RLIMIT_DATA of 300 MiB",
         "workload",
         limits={resource.RLIMIT_DATA: 300 * MEGABYTE},
+        needs=WORKLOAD,
     ),
-    simple("moving_limit"),
-    simple("limit_after_start"),
+    simple("moving_limit", needs=(256, "56 MB of blocks, and others beside them")),
+    simple("limit_after_start", needs=(512, "room for the limits that it sets")),
 )
+
 
 def named(name, size="", *, said="", **more):
     """Runs into the limit `name` twice: silently, and with a line that says so."""
     arguments = (name,) + ((str(size),) if size else ())
+    more = {"needs": (1024, "that no other limit is reached before its own"), **more}
     lines = ("prairie: arena at ", "prairie: out of memory: malloc(" + said)
     return (
         Case(f"named_limits {name}", "named_limits", arguments, **more),
@@ -230,6 +302,7 @@ OWN_LIMIT = (
             "memory_limit",
             (str(megabytes * MEGABYTE), size),
             options=f"limit={megabytes}M",
+            needs=(2 * megabytes, "room for the limit of its own"),
         )
         for megabytes, size in ((64, "24"), (64, "1000"), (64, "1000000"), (256, "40000"))
     )
@@ -239,6 +312,7 @@ OWN_LIMIT = (
             "pressure",
             (str(megabytes * MEGABYTE),),
             options=f"limit={megabytes}M",
+            needs=(256, "room for the limit of its own"),
         )
         for megabytes in (16, 100)
     )
@@ -248,9 +322,15 @@ OWN_LIMIT = (
             "threads_at_the_limit",
             (str(64 * MEGABYTE),),
             options="limit=64M",
+            needs=(256, "room for the limit of its own"),
         ),
-        Case("workload under limit=300M", "workload", options="limit=300M"),
-        Case("fork_storm under limit=200M", "fork_storm", options="limit=200M"),
+        Case("workload under limit=300M", "workload", options="limit=300M", needs=WORKLOAD),
+        Case(
+            "fork_storm under limit=200M",
+            "fork_storm",
+            options="limit=200M",
+            needs=(256, STACKS),
+        ),
     )
 )
 

@@ -28,6 +28,13 @@ inline constexpr size_t kMegabyte = 1024 * kKilobyte;
 inline constexpr size_t kGigabyte = 1024 * kMegabyte;
 inline constexpr uintptr_t kArenaHint = 0xf800000000;
 
+// Where a block of Prairie's lies: its first reservation is 64 GiB, at the hint or, if somebody is
+// there, some TiB behind it.
+inline bool InArena(const void* block) {
+  const uintptr_t offset = reinterpret_cast<uintptr_t>(block) - kArenaHint;
+  return offset >> 40 < 5 && (offset & (1024 * kGigabyte - 1)) >> 36 == 0;
+}
+
 inline void Say(const char* line) {
   CHECK(write(1, line, strlen(line)) > 0 && write(1, "\n", 1) == 1);
 }

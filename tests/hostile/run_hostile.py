@@ -9,6 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2]))
 from tests.hostile.cases import GROUPS  # noqa: E402
 from tests.surface import preloaded  # noqa: E402
 
+OVERCOMMIT = pathlib.Path("/proc/sys/vm/overcommit_memory")
 SKIPPED = 77  # A program's status when its surroundings cannot be had; its stdout says why.
 
 
@@ -24,6 +25,23 @@ def complaint(case, outcome):
     return None
 
 
+def hint_is_taken():
+    """Whether something that is preloaded into this very process sits in the first 64 MiB where the
+    arena begins."""
+    with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
+        starts = [int(line.partition("-")[0], 16) for line in maps]
+    return any(0 <= start - 0xF800000000 < 64 << 20 for start in starts)
+
+
+def unmet_need(case):
+    """Why `case` cannot be in these surroundings, in the words of tests/support/needs.h, or None."""
+    if case.needs_free_hint and hint_is_taken():
+        return f"needs_free_hint: {case.needs_free_hint}"
+    if case.needs_overcommit and OVERCOMMIT.read_text(encoding="ascii").strip() == "2":
+        return f"needs_overcommit: {case.needs_overcommit}"
+    return preloaded.unmet_need(*case.needs, case.limits)
+
+
 def main():
     parser = preloaded.parser(__doc__, programs_near=__file__)
     parser.add_argument("--mode", choices=preloaded.MODES, help="only this way of owning the arena")
@@ -36,6 +54,10 @@ def main():
         for group in [arguments.group] if arguments.group else list(GROUPS):
             for case in GROUPS[group]:
                 if arguments.filter not in case.name:
+                    continue
+                name = f"{case.name.format(library='libprairie.so', programs='.')} ({mode})"
+                if unmet := unmet_need(case):
+                    score.skip(name, unmet)
                     continue
                 environment = dict(case.environment)
                 if case.preload_too:
@@ -50,7 +72,6 @@ def main():
                     environment=environment,
                     before_exec=case.before_exec,
                 )
-                name = f"{case.name.format(library='libprairie.so', programs='.')} ({mode})"
                 if outcome.status == SKIPPED:
                     score.skip(name, outcome.stdout.strip())
                 else:

@@ -4,7 +4,7 @@
 int main() {
   Churn(1, 10000);
   void* block = malloc(100);
-  CHECK((reinterpret_cast<uintptr_t>(block) - kArenaHint) >> 36 != 0);
+  CHECK(!InArena(block));
   free(block);
   Say("static");
   return 0;

@@ -12,6 +12,7 @@ Each case prints one line: `PASS: name`, `FAIL: name: why` or `SKIPPED: name: wh
 import hashlib
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -74,8 +75,12 @@ class Suite:
 
     def environment(self, on_prairie, extra=None, proof="summary"):
         env = dict(FIXED_ENVIRONMENT, HOME=str(self.root))
+        # What a cell of scripts/ulimit-suite preloads everywhere stays, behind Prairie.
+        preloads = [self.library if on_prairie else "", os.environ.get("LD_PRELOAD", "")]
+        if any(preloads):
+            env.update(LD_PRELOAD=" ".join(filter(None, preloads)))
         if on_prairie:
-            env.update(LD_PRELOAD=self.library, PRAIRIE_OPTIONS="stats=1")
+            env.update(PRAIRIE_OPTIONS="stats=1")
             if proof == "bindings":
                 env.update(LD_DEBUG="bindings", LD_DEBUG_OUTPUT=str(self.root / "bindings"))
         env.update(extra or {})
@@ -115,6 +120,7 @@ class Suite:
         timeout=60,
         processes=1,
         proof="summary",
+        needs=None,
     ):
         """A case: `command` behaves the same on Prairie.
 
@@ -122,9 +128,12 @@ class Suite:
         outputs    glob patterns of files, relative to it, whose bytes must be equal
         processes  the least number of processes that must show that they ran on Prairie
         proof      how they show it: "summary" or "bindings"
+        needs      (MiB of address space, MiB of data, why): what the program takes without Prairie
         """
 
         def check():
+            if needs:
+                need_limits(*needs)
             plain = self.run(command, False, prepare, outputs, env, stdin, timeout, proof)
             if plain.status != 0:
                 raise Failure(
@@ -201,6 +210,15 @@ def compare_runs(plain, prairie, outputs):
 def workload(name):
     """The path of a file of bench/workloads, which the tests share with the benchmarks."""
     return str(Path(__file__).resolve().parents[2] / "bench" / "workloads" / name)
+
+
+def need_limits(address_space, data, why):
+    """Skips the case where a limit is lower, in the words of tests/support/needs.h."""
+    which = {"address_space": resource.RLIMIT_AS, "data": resource.RLIMIT_DATA}
+    for name, mebibytes in (("address_space", address_space), ("data", data)):
+        limit = resource.getrlimit(which[name])[0]
+        if limit != resource.RLIM_INFINITY and limit < mebibytes << 20:
+            raise Skip(f"needs_{name}={mebibytes}M: {why}")
 
 
 def need(program):

@@ -18,10 +18,16 @@ def main():
             f"python3 json and regex{label}",
             [PYTHON, workload("python_json_regex.py"), "4"],
             env=env,
+            needs=(128, 128, "python3 with a large JSON text"),
         )
         for mode in ("threads", "fork", "spawn"):
             command = [PYTHON, workload("python_concurrent.py"), mode]
-            suite.compare(f"python3 concurrent, {mode}{label}", command, env=env)
+            suite.compare(
+                f"python3 concurrent, {mode}{label}",
+                command,
+                env=env,
+                needs=(512, 256, "python3 with threads, each with a stack of 8 MiB"),
+            )
     suite.compare("python3 exit status", [PYTHON, "-c", "print('x' * 10000)"])
     suite.finish()
 

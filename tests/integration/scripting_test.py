@@ -7,9 +7,15 @@ from harness import Suite, workload
 def main():
     suite = Suite()
     suite.compare(
-        "perl hashes, regex and a growing string", ["perl", workload("words_and_strings.pl"), "4"]
+        "perl hashes, regex and a growing string",
+        ["perl", workload("words_and_strings.pl"), "4"],
+        needs=(128, 128, "perl with its growing string"),
     )
-    suite.compare("node json, buffers and workers", ["node", workload("objects.js"), "4"])
+    suite.compare(
+        "node json, buffers and workers",
+        ["node", workload("objects.js"), "4"],
+        needs=(4096, 1024, "node, which reserves address space for its code"),
+    )
     suite.compare("lua tables and strings", ["lua5.4", workload("tables.lua"), "5"])
     # The subshells that leave by _exit print no summary: the 100 programs and the shell itself do.
     suite.compare(

@@ -1,6 +1,7 @@
 """The table of misuse programs: for each the report that it must end with."""
 
 import dataclasses
+import resource
 
 from tests.misuse.reports import LARGEST_SMALL, Report
 
@@ -33,6 +34,14 @@ def interior(size, call="free", **names):
 
 
 WILD = Report("wild")
+
+LIMITED = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+
+# Program -> (MiB of address space and data, why), of those that need many.
+NEEDS = {
+    "double_free_huge": (128, "a block of 64 MiB"),
+    "interior_huge_middle": (128, "a block of 64 MiB"),
+}
 
 # A block whose pages may have been used again is known as free or only as nothing: both are right.
 GONE_LARGE = (double(LARGE), WILD)
@@ -121,9 +130,15 @@ ALIENS = tuple(
         ("small_integer", "foreign"),
         ("map_failed", "foreign"),
         ("non_canonical", "foreign"),
-        ("wild_near", "wild"),
     )
 ) + (
+    # Under a limit the heap begins small, and the address may be behind its end.
+    aborts("free_of_wild_near", WILD, *([Report("foreign")] if LIMITED else [])),
+    aborts(
+        "realloc_of_wild_near",
+        Report("wild", "realloc"),
+        *([Report("foreign", "realloc")] if LIMITED else []),
+    ),
     # The arena ends somewhere between the heap and the end of the window; the report says where.
     aborts("free_of_wild_far", WILD, Report("foreign")),
     aborts("realloc_of_wild_far", Report("wild", "realloc"), Report("foreign", "realloc")),

@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2]))
 
-from tests.misuse.cases import CASES  # noqa: E402
+from tests.misuse.cases import CASES, NEEDS  # noqa: E402
 from tests.surface import preloaded  # noqa: E402
 
 
@@ -69,6 +69,10 @@ def main():
     for mode in modes:
         for case in CASES:
             if arguments.filter not in case.program:
+                continue
+            unmet = preloaded.unmet_need(*NEEDS.get(case.program, (0, "")))
+            if unmet:
+                score.skip(f"{case.program} ({mode})", unmet)
                 continue
             options = ",".join(filter(None, [preloaded.MODES[mode], case.options]))
             program = arguments.programs / case.program

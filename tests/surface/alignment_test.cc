@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/needs.h"
 #include "tests/surface/surface.h"
 
 namespace {
@@ -71,6 +72,7 @@ INSTANTIATE_TEST_SUITE_P(All, AlignmentTest, testing::ValuesIn(EntryPoints()), [
 });
 
 TEST_P(AlignmentTest, FromOneByteToFourGigabytes) {
+  PRAIRIE_NEEDS_MEMORY(128, "a block for each alignment up to 4 GiB");
   const EntryPoint& entry = GetParam();
   for (size_t alignment = entry.smallest_alignment; alignment <= size_t{1} << 32; alignment *= 2) {
     for (size_t size :
@@ -89,6 +91,7 @@ TEST_P(AlignmentTest, FromOneByteToFourGigabytes) {
 }
 
 TEST_P(AlignmentTest, LiveBlocksDoNotOverlap) {
+  PRAIRIE_NEEDS_MEMORY(128, "hundreds of aligned blocks at once");
   const EntryPoint& entry = GetParam();
   struct Block {
     void* address;
@@ -114,6 +117,7 @@ TEST_P(AlignmentTest, LiveBlocksDoNotOverlap) {
 }
 
 TEST_P(AlignmentTest, AllAlignmentsAliveAtOnce) {
+  PRAIRIE_NEEDS_MEMORY(128, "a block for each alignment up to 4 GiB");
   const EntryPoint& entry = GetParam();
   std::vector<std::pair<void*, size_t>> blocks;
   for (size_t alignment = entry.smallest_alignment; alignment <= size_t{1} << 32; alignment *= 2) {

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/needs.h"
 #include "tests/surface/surface.h"
 
 namespace {
@@ -48,6 +49,7 @@ TEST(CallocTest, ClearsMemoryThatWasSplitAndMerged) {
 }
 
 TEST(CallocTest, ClearsAfterTrim) {
+  PRAIRIE_NEEDS_MEMORY(128, "32 MiB of blocks, and as much again in holes");
   for (size_t size : {100, 5000, 100000, 4000000}) {
     std::vector<void*> blocks;
     for (size_t total = 0; total < (size_t{32} << 20); total += size) {
@@ -65,6 +67,7 @@ TEST(CallocTest, ClearsAfterTrim) {
 }
 
 TEST(CallocTest, ClearsWhatReallocLeftBehind) {
+  PRAIRIE_NEEDS_MEMORY(256, "150 MB at once");
   for (size_t size : {1000, 50000, 1000000, 20000000}) {
     void* block = malloc(size);
     memset(block, 0x77, size);
@@ -80,6 +83,7 @@ TEST(CallocTest, ClearsWhatReallocLeftBehind) {
 }
 
 TEST(CallocTest, ClearsWhatOtherThreadsDirtied) {
+  PRAIRIE_NEEDS_MEMORY(64, "threads, each with a stack of 8 MiB");
   for (int round = 0; round < 20; ++round) {
     std::thread([] {
       std::vector<void*> blocks;

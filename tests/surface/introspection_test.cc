@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/needs.h"
 #include "tests/surface/surface.h"
 
 namespace {
@@ -48,6 +49,7 @@ TEST(IntrospectionTest, Mallinfo2FollowsMediumBlocks) {
   ExpectInUseToFollow(16384, 20 * kMegabyte);
 }
 TEST(IntrospectionTest, Mallinfo2FollowsLargeBlocks) {
+  PRAIRIE_NEEDS_MEMORY(64, "20 MB of large blocks");
   ExpectInUseToFollow(2 * kMegabyte, 40 * kMegabyte);
 }
 
@@ -73,6 +75,7 @@ TEST(IntrospectionTest, MallinfoAgreesWithMallinfo2) {
 }
 
 TEST(IntrospectionTest, TrimGivesMemoryBack) {
+  PRAIRIE_NEEDS_MEMORY(128, "80 MB at once");
   std::vector<void*> blocks;
   for (int i = 0; i < 40000; ++i) {
     blocks.push_back(malloc(2000));
@@ -92,6 +95,7 @@ TEST(IntrospectionTest, TrimGivesMemoryBack) {
 }
 
 TEST(IntrospectionTest, TrimSaysWhenItReleased) {
+  PRAIRIE_NEEDS_MEMORY(128, "60 MB at once");
   void* block = malloc(30 * kMegabyte);
   memset(block, 1, 30 * kMegabyte);
   std::vector<void*> pieces;

@@ -7,6 +7,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "tests/support/needs.h"
 #include "tests/surface/surface.h"
 
 namespace {
@@ -139,6 +140,7 @@ size_t DataSize() {
 }
 
 TEST_P(NewHandlerTest, FreesMemoryAndNewSucceeds) {
+  PRAIRIE_NEEDS_MEMORY(512, "200 MiB of ballast that the handler frees");
   constexpr size_t kBallast = size_t{200} << 20;
   ballast = malloc(kBallast);
   ASSERT_NE(ballast, nullptr);

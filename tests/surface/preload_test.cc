@@ -5,6 +5,7 @@
 #include <new>
 #include <string>
 
+#include "tests/support/needs.h"
 #include "tests/surface/surface.h"
 
 namespace {
@@ -35,6 +36,7 @@ TEST(PreloadTest, EveryFunctionThatProgramsCallIsTheLibrarys) {
 }
 
 TEST(PreloadTest, BlocksLieInTheArena) {
+  PRAIRIE_NEEDS_MEMORY(128, "a block of 50 MB");
   if (!UnderPrairie()) GTEST_SKIP() << "not under Prairie: no arena";
   for (size_t size : {1, 1000, 100000, 50000000}) {
     void* block = malloc(size);

@@ -12,6 +12,16 @@ import sys
 MODES = {"reserved": "", "unreserved": "arena=unreserved"}
 
 
+def unmet_need(mebibytes, why, own_limits=()):
+    """The words with which a case skips that needs more than the limits of this process grant, or
+    None: see tests/support/needs.h. `own_limits`: those that the case itself sets."""
+    for name, which in (("address_space", resource.RLIMIT_AS), ("data", resource.RLIMIT_DATA)):
+        limit = resource.getrlimit(which)[0]
+        if which not in own_limits and limit != resource.RLIM_INFINITY and limit < mebibytes << 20:
+            return f"needs_{name}={mebibytes}M: {why}"
+    return None
+
+
 @dataclasses.dataclass
 class Outcome:
     """What became of a program. `status`: minus the signal that killed it; None after a timeout."""
@@ -31,12 +41,14 @@ def run(
     """Runs `command` under `library` (None: without a preload) and returns its Outcome.
 
     options: PRAIRIE_OPTIONS. limits: {resource.RLIMIT_x: soft limit}. environment: further
-    variables; LD_PRELOAD in it is put behind the library. before_exec: called in the child. The
+    variables; LD_PRELOAD in it is put behind the library, and what this process has in its own
+    behind that: a cell of scripts/ulimit-suite preloads something everywhere. before_exec: called in the child. The
     whole process group is killed at the end.
     """
     env = {"PATH": "/usr/local/bin:/usr/bin:/bin", **(environment or {})}
-    if library:
-        env["LD_PRELOAD"] = " ".join(filter(None, [str(library), env.get("LD_PRELOAD", "")]))
+    preloads = [str(library or ""), env.pop("LD_PRELOAD", ""), os.environ.get("LD_PRELOAD", "")]
+    if any(preloads):
+        env["LD_PRELOAD"] = " ".join(filter(None, preloads))
     if options:
         env["PRAIRIE_OPTIONS"] = options
 
@@ -76,7 +88,7 @@ class Score:
     """Prints one PASS:, FAIL: or SKIPPED: line for each case and counts them."""
 
     def __init__(self):
-        self.passed = self.failed = self.skipped = 0
+        self.passed = self.failed = self.skipped = self.unmet_needs = 0
 
     def record(self, name, complaint):
         """`complaint` is None for a case that passed."""
@@ -89,12 +101,14 @@ class Score:
 
     def skip(self, name, why):
         self.skipped += 1
+        self.unmet_needs += why.startswith("needs_")
         print(f"SKIPPED: {name}: {why}", flush=True)
 
     def finish(self):
-        """Prints the sum and returns the exit status: a run of no cases at all is a failure too."""
+        """Prints the sum and returns the exit status: a run of no cases at all is a failure too,
+        unless each of them needs more than there is."""
         print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped")
-        return 0 if self.passed > 0 and self.failed == 0 else 1
+        return 0 if self.passed + self.unmet_needs > 0 and self.failed == 0 else 1
 
 
 def parser(description, *, programs_near=None):

@@ -8,6 +8,7 @@
 #include <random>
 #include <vector>
 
+#include "tests/support/needs.h"
 #include "tests/surface/surface.h"
 
 namespace {
@@ -68,6 +69,7 @@ TEST(ReallocTest, GrowsByteByByte) {
 }
 
 TEST(ReallocTest, LargeBlocksGrowAndShrinkBetweenNeighbours) {
+  PRAIRIE_NEEDS_MEMORY(128, "large blocks and their neighbours");
   constexpr size_t kStep = size_t{1} << 20;
   void* block = malloc(kStep);
   Fill(block, kStep, 5);
@@ -94,6 +96,7 @@ TEST(ReallocTest, LargeBlocksGrowAndShrinkBetweenNeighbours) {
 }
 
 TEST(ReallocTest, HugeBlockMovesWithEveryPage) {
+  PRAIRIE_NEEDS_MEMORY(512, "a block that grows to 192 MiB");
   const size_t size = size_t{64} << 20;
   auto* block = static_cast<unsigned char*>(malloc(size));
   ASSERT_NE(block, nullptr);

@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include "tests/support/needs.h"
 #include "tests/surface/surface.h"
 
 namespace {
@@ -39,6 +40,7 @@ TEST(SizesTest, EverySizeIsAlignedTo16AndDoesNotOverlap) {
 }
 
 TEST(SizesTest, SizesAroundPowersOfTwoUpTo256MiB) {
+  PRAIRIE_NEEDS_MEMORY(512, "a block of 256 MiB");
   for (unsigned shift = 4; shift <= 28; ++shift) {
     for (int delta : {-17, -16, -1, 0, 1, 15, 16, 17}) {
       const size_t size = (size_t{1} << shift) + static_cast<size_t>(ptrdiff_t{delta});
@@ -125,6 +127,7 @@ TEST(SizesTest, ProductsThatOverflowAreEnomem) {
 }
 
 TEST(SizesTest, FreeKeepsErrno) {
+  PRAIRIE_NEEDS_MEMORY(1024, "400 MB at once");
   for (size_t size : {0, 16, 1000, 30000, 40000, 200000, 3000000, 100000000}) {
     std::vector<void*> blocks;
     for (int i = 0; i < (size < 100000 ? 500 : 4); ++i) {

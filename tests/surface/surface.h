@@ -27,9 +27,11 @@ inline bool IsAligned(const void* pointer, size_t alignment) {
   return reinterpret_cast<uintptr_t>(pointer) % alignment == 0;
 }
 
-// Is the address in the arena's usual place? Its first reservation is 64 GiB.
+// Is the address where the arena may be? It tries five places, 1 TiB apart, in case somebody sits
+// in the first. Its first reservation is 64 GiB.
 inline bool InArena(const void* pointer) {
-  return (reinterpret_cast<uintptr_t>(pointer) - uintptr_t{0xf800000000}) >> 36 == 0;
+  const uintptr_t offset = reinterpret_cast<uintptr_t>(pointer) - uintptr_t{0xf800000000};
+  return offset >> 40 < 5 && (offset & ((uintptr_t{1} << 40) - 1)) >> 36 == 0;
 }
 
 // A pattern that differs between neighbouring bytes, between offsets that are far apart, and

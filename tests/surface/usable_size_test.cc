@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "tests/support/needs.h"
 #include "tests/surface/surface.h"
 
 namespace {
@@ -17,6 +18,7 @@ struct Block {
 TEST(UsableSizeTest, NullHasNone) { EXPECT_EQ(malloc_usable_size(nullptr), 0U); }
 
 TEST(UsableSizeTest, AllOfItIsOneBlocksOwn) {
+  PRAIRIE_NEEDS_MEMORY(128, "some 50 MiB of blocks at once");
   std::vector<Block> blocks;
   auto add = [&](void* address, size_t size) {
     ASSERT_NE(address, nullptr) << size;
