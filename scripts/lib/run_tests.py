@@ -107,6 +107,9 @@ class Results:
         if bazel_status not in (0, _BAZEL_TESTS_FAILED) and self.count("failed") == 0:
             self.add_not_run("the build", f"bazel ended with status {bazel_status}; its messages are above")
 
+    def totals(self):
+        return ", ".join(f"{self.count(outcome)} {outcome}" for outcome in ("passed", "failed", "skipped"))
+
     def print_report(self):
         """Skips, failures, and the totals as the last line."""
         skips = [(label, case) for label, case in self.cases if case.outcome == "skipped"]
@@ -128,8 +131,7 @@ class Results:
             print(f"  log: {path}, its end:")
             for line in log.rstrip("\n").split("\n")[-_TAIL_LINES:]:
                 print(f"    | {line}")
-        totals = [f"{self.count(outcome)} {outcome}" for outcome in ("passed", "failed", "skipped")]
-        print(f"\n{', '.join(totals)}", flush=True)
+        print(f"\n{self.totals()}", flush=True)
 
 
 def _follow(path, process, results):
@@ -155,6 +157,10 @@ def _interrupt(*_):
 
 
 def main(arguments):
+    """`arguments`: for Bazel; a first one of --totals=FILE is for us: the last line goes into that file too."""
+    totals = None
+    if arguments and arguments[0].startswith("--totals="):
+        totals = arguments.pop(0).partition("=")[2]
     # Whoever ends this program, as a CI's time limit does, ends the tests too.
     signal.signal(signal.SIGTERM, _interrupt)
     results = Results()
@@ -171,6 +177,9 @@ def main(arguments):
         bazel_status = process.wait()
     results.finish(bazel_status)
     results.print_report()
+    if totals:
+        with open(totals, "w", encoding="utf-8") as file:
+            file.write(results.totals() + "\n")
     if bazel_status == 0 and results.count("failed") == 0 and results.count("passed") > 0:
         return 0
     return 1
