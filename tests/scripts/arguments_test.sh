@@ -25,7 +25,7 @@ wrong() {
   fi
 }
 
-for command in run test build lint; do
+for command in run test build lint ulimit-suite; do
   wrong "scripts/$command" --no-such-option
   wrong "scripts/$command" -x
   help=$("$root/scripts/$command" --help) && status=0 || status=$?
