@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <unistd.h>
 
 #include "allocator/base/report.h"
 
@@ -67,6 +68,7 @@ bool Heap::InitializeLocked() {
                   arena_.claims_reserved());
   page_heap_.Init(arena_, page_map_, allocated_, metadata_, options_.huge_pages, fast.extent);
   page_heap_.SetLimit({0, options_.limit});
+  process_ = getpid();
   fast.arena_base = arena_.base();
   fast.mark_key = ProcessRandom();
   context_ = {&page_heap_, &page_map_, &allocated_, arena_.base(), &fast.extent, fast.mark_key};
