@@ -13,8 +13,9 @@ namespace {
 
 int SetLimit(pid_t pid, int resource, const void* wanted, void* old) {
   const long result = syscall(SYS_prlimit64, pid, resource, wanted, old);
-  if (result == 0 && resource == RLIMIT_AS && wanted != nullptr && (pid == 0 || pid == getpid())) {
-    heap.ObserveLimits();
+  if (result == 0 && resource == RLIMIT_AS && wanted != nullptr) {
+    const pid_t self = getpid();
+    if (pid == 0 || pid == self) heap.ObserveLimits(self);
   }
   return static_cast<int>(result);
 }

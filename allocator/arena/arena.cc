@@ -9,23 +9,34 @@ constexpr int kMetadataShift = 6;
 // The page index keeps 208 bytes for each 512 pages and summaries of a sixteenth of that; see
 // PageIndex, which checks that these claims hold it.
 constexpr size_t kIndexChunkBytes = 4 * kMiB;
+constexpr size_t IndexBytes(size_t window) { return window / kIndexChunkBytes * 208; }
 
 struct Candidate {
   uintptr_t base;
   size_t window;  // The widest that fits before the next obstacle; 0: as wide as wished.
 };
 
-// Where the arena may begin, in order of preference. The last two are for processors with 39-bit
-// addresses and for emulators, where the first ones do not exist.
+// Where the arena may begin, in order of preference. The sixth is where AddressSanitizer leaves
+// room; the last two are for processors with 39-bit addresses, for emulators, where the others do
+// not exist, and for ThreadSanitizer.
 constexpr Candidate kCandidates[] = {
     {kArenaHint, 0},
     {kArenaHint + 1 * kArenaHintStep, 0},
     {kArenaHint + 2 * kArenaHintStep, 0},
     {kArenaHint + 3 * kArenaHintStep, 0},
     {kArenaHint + 4 * kArenaHintStep, 0},
+    {kArenaHint + 32 * kArenaHintStep, 0},
     {uintptr_t{0x1c} << 32, 64 * kGiB},
     {uintptr_t{0x0c} << 32, 32 * kGiB},
 };
+
+// The window where the kernel chooses the place, and what lies there is unknown.
+constexpr size_t kWindowAnywhere = 64 * kGiB;
+
+// Such a place for the unreserved mode, in which nothing so large can be asked for: so far from one
+// that the kernel chose for a page, and 16 times as far. The program's next mappings come close to
+// that, above or below it.
+constexpr size_t kFarFromOthers = 128 * kGiB;
 
 size_t WantedWindow(const OsMemory& os) {
   size_t window = RoundUp(os.PhysicalMemory() * 4, kTiB);
@@ -45,33 +56,81 @@ ArenaLayout ArenaLayout::For(size_t window) {
   };
   layout.span_map_distance = below((window >> kPageShift) * sizeof(void*));
   for (size_t& plane : layout.bitmap_distance) plane = below((window >> kGranuleShift) / 8);
-  layout.index_chunks_distance = below(window / kIndexChunkBytes * 208);
+  layout.index_chunks_distance = below(IndexBytes(window));
   layout.index_summaries_distance = below(window / kIndexChunkBytes + kMiB);
   layout.metadata_bytes = window >> kMetadataShift;
   layout.metadata_distance = below(layout.metadata_bytes);
   return layout;
 }
 
+bool Arena::MayTry(uintptr_t base, const ArenaLayout& layout) const {
+  // The claims, none of which could grow past another's mapping, and the first page: what else is
+  // in the arena's way becomes a hole.
+  const size_t below = layout.metadata_distance;
+  return base >= below && os_->MayUse(base - below, below + os_->PageSize());
+}
+
+void Arena::Settle(uintptr_t base, const ArenaLayout& layout) {
+  base_ = base;
+  layout_ = layout;
+  reserved_ = false;
+  reservation_ = layout.window;
+}
+
 bool Arena::TryReserve(uintptr_t base, size_t window) {
+  const ArenaLayout layout = ArenaLayout::For(window);
+  if (!MayTry(base, layout)) return false;
   const size_t size = window < kInitialReservation ? window : kInitialReservation;
   if (os_->ReserveAt(base, size) != MapResult::kOk) return false;
-  base_ = base;
+  Settle(base, layout);
   reserved_ = true;
   reservation_ = size;
-  layout_ = ArenaLayout::For(window);
   return true;
 }
 
 bool Arena::TryClaim(uintptr_t base, size_t window) {
+  const ArenaLayout layout = ArenaLayout::For(window);
+  if (!MayTry(base, layout)) return false;
   // One page shows whether the address exists and is free.
   const size_t page = os_->PageSize();
   if (os_->MapAt(base, page) != MapResult::kOk) return false;
   os_->Unmap(base, page);
-  base_ = base;
-  reserved_ = false;
-  reservation_ = window;
-  layout_ = ArenaLayout::For(window);
+  Settle(base, layout);
   return true;
+}
+
+bool Arena::ReserveAnywhere() {
+  // One range for the arena, its arrays below it, and alignment.
+  const ArenaLayout layout = ArenaLayout::For(kWindowAnywhere);
+  const size_t size = layout.window + layout.metadata_distance + kArenaAlignment;
+  const uintptr_t found = os_->ReserveAnywhere(size);
+  if (found == 0) return false;
+  const uintptr_t base = RoundUp(found + layout.metadata_distance, kArenaAlignment);
+  Settle(base, layout);
+  reserved_ = true;
+  // The claims stay reserved: in the middle of everyone's mappings, one would soon fall there.
+  claims_reserved_ = true;
+  const auto give_back = [this](uintptr_t begin, uintptr_t end) {
+    if (begin < end) os_->Unmap(begin, end - begin);  // If not, it stays reserved.
+  };
+  give_back(found, base - layout.metadata_distance);
+  give_back(base - ArenaLayout::kClassMapDistance + (layout.window >> kPageShift), base);
+  give_back(base + layout.window, found + size);
+  return true;
+}
+
+bool Arena::ClaimAnywhere() {
+  const size_t page = os_->PageSize();
+  const uintptr_t others = os_->ReserveAnywhere(page);
+  if (others == 0) return false;
+  os_->Unmap(others, page);
+  for (const size_t distance : {16 * kFarFromOthers, kFarFromOthers}) {
+    const uintptr_t below = RoundDown(others - distance, kArenaAlignment);
+    if (distance < others && TryClaim(below, kWindowAnywhere)) return true;
+    const uintptr_t above = RoundDown(others + distance, kArenaAlignment);
+    if (TryClaim(above, kWindowAnywhere)) return true;
+  }
+  return false;
 }
 
 bool Arena::Init(OsMemory& os, bool force_unreserved) {
@@ -83,33 +142,26 @@ bool Arena::Init(OsMemory& os, bool force_unreserved) {
         return true;
       }
     }
-    // Wherever the kernel likes: one range for the arena, its arrays below it, and alignment.
-    const size_t window = 64 * kGiB;
-    const size_t below = ArenaLayout::For(window).metadata_distance;
-    const size_t size = window + below + kArenaAlignment;
-    const uintptr_t found = os.ReserveAnywhere(size);
-    if (found != 0) {
-      const uintptr_t base = RoundUp(found + below, kArenaAlignment);
-      // The arrays are mapped as they grow, so their claims must be free again. Another thread's
-      // mapping may fall there in the meantime: their growth then fails as at a limit.
-      os.Unmap(found, base - found);
-      base_ = base;
-      reserved_ = true;
-      reservation_ = window;
-      layout_ = ArenaLayout::For(window);
-      return true;
-    }
+    if (ReserveAnywhere()) return true;
   }
   for (const Candidate& candidate : kCandidates) {
     if (TryClaim(candidate.base, candidate.window == 0 ? wanted : candidate.window)) return true;
   }
-  return false;
+  return ClaimAnywhere();
 }
 
 bool Arena::LeaveReservedMode(PageId frontier) {
   const uintptr_t begin = AddressOf(frontier);
   const uintptr_t end = base_ + reservation_;
   if (begin < end && !os_->Unmap(begin, end - begin)) return false;
+  if (claims_reserved_) {
+    // From the end of the page index to the allocated plane: the planes that no array has. If not,
+    // they stay reserved.
+    const size_t index_bytes = RoundUp(IndexBytes(layout_.window), os_->PageSize());
+    const size_t distance = layout_.index_chunks_distance - index_bytes;
+    os_->Unmap(base_ - distance, distance - layout_.bitmap_distance[0]);
+    claims_reserved_ = false;
+  }
   reserved_ = false;
   reservation_ = layout_.window;
   return true;

@@ -60,6 +60,9 @@ class Arena {
   size_t window() const { return layout_.window; }
   const ArenaLayout& layout() const { return layout_; }
   bool reserved() const { return reserved_.load(std::memory_order_relaxed); }
+  // Whether the claims of the flat arrays are reserved as well. Only at Init; the arrays are told
+  // when the arena leaves the reserved mode.
+  bool claims_reserved() const { return claims_reserved_; }
   // Bytes obtained as reservation, or claimed in the unreserved mode.
   size_t reservation() const { return reservation_; }
   OsMemory& os() const { return *os_; }
@@ -72,7 +75,7 @@ class Arena {
 
   // reserved → unreserved mode, for good: what is reserved from `frontier` on is given back. False,
   // with nothing changed, if the system does not take it. What is reserved below the frontier is
-  // then the caller's to Release.
+  // then the caller's to Release, and if the claims were reserved, the arrays' to give up.
   bool LeaveReservedMode(PageId frontier);
 
   // Makes [begin, begin + length) ours to commit. kOccupied: a foreign mapping lies within; the
@@ -89,13 +92,20 @@ class Arena {
   bool Release(PageRun run);
 
  private:
+  bool MayTry(uintptr_t base, const ArenaLayout& layout) const;
+  // Takes this place, in the unreserved mode.
+  void Settle(uintptr_t base, const ArenaLayout& layout);
   bool TryReserve(uintptr_t base, size_t window);
   bool TryClaim(uintptr_t base, size_t window);
+  // Where the kernel likes.
+  bool ReserveAnywhere();
+  bool ClaimAnywhere();
 
   OsMemory* os_ = nullptr;
   uintptr_t base_ = 0;
   size_t reservation_ = 0;
   std::atomic<bool> reserved_{false};  // Changes under the lock; statistics read it without.
+  bool claims_reserved_ = false;
   ArenaLayout layout_;
 };
 

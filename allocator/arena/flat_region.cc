@@ -11,13 +11,24 @@ bool FlatRegion::Grow(size_t bytes, size_t slack) {
   size_t wanted = RoundUp(bytes + slack, page);
   if (wanted > capacity_) wanted = capacity_;
   for (;;) {
-    if (os_->MapAt(base_ + committed_, wanted - committed_) == MapResult::kOk) {
+    const uintptr_t begin = base_ + committed_;
+    const size_t more = wanted - committed_;
+    const MapResult result = reserved_ ? os_->Commit(begin, more) : os_->MapAt(begin, more);
+    if (result == MapResult::kOk) {
       committed_ = wanted;
       return true;
     }
     if (wanted == needed) return false;
     wanted = needed;
   }
+}
+
+bool FlatRegion::LeaveReserved() {
+  if (!reserved_) return true;
+  const size_t rest = capacity_ - committed_;
+  if (rest != 0 && !os_->Unmap(base_ + committed_, rest)) return false;
+  reserved_ = false;
+  return true;
 }
 
 }  // namespace prairie

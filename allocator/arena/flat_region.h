@@ -9,25 +9,31 @@
 
 namespace prairie {
 
-// Invariant: [base, base + committed) is committed and was zero when it became so; nothing else of
-// the claim is mapped by us. Nothing is reserved: only what is used counts toward a limit.
-// Thread safety: the caller serializes EnsureBytes; what is committed may be read by anyone.
+// Invariant: [base, base + committed) is committed and was zero when it became so; the rest of the
+// claim is reserved if `reserved` was said at Init, else nothing else of it is mapped by us, so
+// that only what is used counts toward a limit. Thread safety: the caller serializes all but the
+// getters; what is committed may be read by anyone.
 class FlatRegion {
  public:
   constexpr FlatRegion() = default;
 
-  // Claims [base, base + capacity). Maps nothing.
-  void Init(OsMemory& os, uintptr_t base, size_t capacity) {
+  // Claims [base, base + capacity), which is all reserved or all not mapped. Maps nothing.
+  void Init(OsMemory& os, uintptr_t base, size_t capacity, bool reserved = false) {
     os_ = &os;
     base_ = base;
     capacity_ = capacity;
     committed_ = 0;
+    reserved_ = reserved;
   }
 
   // Makes the first `bytes` usable, and up to `slack` more if that can be had at once. Returns
   // false (nothing lost) if the system gives no memory, if a foreign mapping is in the way, or if
   // `bytes` exceeds the claim.
   bool EnsureBytes(size_t bytes, size_t slack) { return bytes <= committed_ || Grow(bytes, slack); }
+
+  // Gives back what is reserved and not committed. From then on it grows as if nothing had been.
+  // False if the system does not take it: all stays as it was.
+  bool LeaveReserved();
 
   uintptr_t base() const { return base_; }
   size_t committed() const { return committed_; }
@@ -40,6 +46,7 @@ class FlatRegion {
   uintptr_t base_ = 0;
   size_t capacity_ = 0;
   size_t committed_ = 0;
+  bool reserved_ = false;
 };
 
 // A FlatRegion seen as an array of T. T must be valid as zero bytes.
@@ -51,15 +58,17 @@ class FlatArray {
   // Bytes of address space for `count` elements.
   static constexpr size_t BytesFor(size_t count) { return count * sizeof(T); }
 
-  void Init(OsMemory& os, uintptr_t base, size_t count) {
+  void Init(OsMemory& os, uintptr_t base, size_t count, bool reserved = false) {
     data_ = reinterpret_cast<T*>(base);
-    region_.Init(os, base, BytesFor(count));
+    region_.Init(os, base, BytesFor(count), reserved);
   }
 
   // Makes elements [0, count) usable. Returns false as EnsureBytes does.
   bool EnsureCount(size_t count, size_t slack_bytes) {
     return region_.EnsureBytes(BytesFor(count), slack_bytes);
   }
+
+  void LeaveReserved() { region_.LeaveReserved(); }
 
   T& operator[](size_t index) { return data_[index]; }
   const T& operator[](size_t index) const { return data_[index]; }

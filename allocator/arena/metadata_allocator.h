@@ -17,9 +17,19 @@ class MetadataAllocator {
  public:
   constexpr MetadataAllocator() = default;
 
-  void Init(OsMemory& os, uintptr_t base, size_t capacity, size_t slack) {
-    region_.Init(os, base, capacity);
+  // `slack`: bytes by which it grows at once. `reserved`: see FlatRegion.
+  void Init(OsMemory& os, uintptr_t base, size_t capacity, size_t slack, bool reserved = false) {
+    region_.Init(os, base, capacity, reserved);
     slack_ = slack;
+  }
+
+  // See FlatRegion. False, with nothing changed, also while the lock is held, so that it may be
+  // called anywhere.
+  bool TryLeaveReserved() {
+    if (!lock_.TryLock()) return false;
+    const bool left = region_.LeaveReserved();
+    lock_.Unlock();
+    return left;
   }
 
   // `size` bytes of zeroes, aligned to a cache line if `size` is at least one, else to 16.

@@ -177,7 +177,9 @@ bool ParseItem(const char* item, size_t length, Options& options) {
 int Options::Parse(const char* text) {
   int warnings = 0;
   while (text != nullptr && *text != '\0') {
-    const size_t length = strcspn(text, ",");
+    // Not strcspn: a sanitizer's runtime may have one of its own, and not be ready so early.
+    size_t length = 0;
+    while (text[length] != '\0' && text[length] != ',') ++length;
     if (length != 0 && !ParseItem(text, length, *this)) ++warnings;
     text += length;
     if (*text == ',') ++text;

@@ -56,7 +56,8 @@ void Report::Emit(int descriptor) {
   buffer_[length_] = '\n';
   size_t written = 0;
   while (written < length_ + 1) {
-    // The C library's write is a cancellation point, and malloc must be none.
+    // The C library's write is a cancellation point, and malloc must be none; it may also belong to
+    // somebody else (see linux_memory.cc).
     const long n = syscall(SYS_write, descriptor, buffer_ + written, length_ + 1 - written);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) break;

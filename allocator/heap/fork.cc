@@ -3,6 +3,7 @@
 // them and may allocate at once. Handlers of others may run while the locks are held, if they were
 // registered before ours; they run in the thread that holds them, and may allocate too.
 #include <pthread.h>
+#include <unistd.h>
 
 #include "allocator/heap/heap.h"
 
@@ -34,6 +35,7 @@ void Heap::UnlockAll() {
 
 void Heap::ResetLocksInChild() {
   SpinLock::AllReleased();
+  process_ = getpid();
   threads_.KeepOnly(OwnCache());
   pressure_handler_.ForgetOtherThreads();
   pressure_handler_.lock().ResetAfterFork();

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <unistd.h>
 
 #include "allocator/base/report.h"
 
@@ -61,11 +62,13 @@ bool Heap::InitializeLocked() {
   if (!arena_.Init(os_, options_.force_unreserved)) return false;
   const ArenaLayout& layout = arena_.layout();
   metadata_.Init(os_, arena_.base() - layout.metadata_distance, layout.metadata_bytes,
-                 kMetadataSlack);
+                 kMetadataSlack, arena_.claims_reserved());
   page_map_.Init(arena_);
-  allocated_.Init(os_, arena_.base() - layout.bitmap_distance[0], layout.window);
+  allocated_.Init(os_, arena_.base() - layout.bitmap_distance[0], layout.window,
+                  arena_.claims_reserved());
   page_heap_.Init(arena_, page_map_, allocated_, metadata_, options_.huge_pages, fast.extent);
   page_heap_.SetLimit({0, options_.limit});
+  process_ = getpid();
   fast.arena_base = arena_.base();
   fast.mark_key = ProcessRandom();
   context_ = {&page_heap_, &page_map_, &allocated_, arena_.base(), &fast.extent, fast.mark_key};

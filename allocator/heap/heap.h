@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <atomic>
 
@@ -128,9 +129,10 @@ class Heap {
   // the system. Returns the bytes given to the system.
   size_t Trim(Release what);
 
-  // The process's limits have changed: see PageHeap.
-  void ObserveLimits() {
-    if (initialized_.load(std::memory_order_acquire)) page_heap_.ObserveLimits();
+  // The limits of the process `pid`, the calling one, have changed: see PageHeap. Nothing is done
+  // if the heap belongs to another: a child of vfork has limits of its own, but its parent's heap.
+  void ObserveLimits(pid_t pid) {
+    if (initialized_.load(std::memory_order_acquire) && pid == process_) page_heap_.ObserveLimits();
   }
 
   HeapStats Stats();
@@ -172,6 +174,7 @@ class Heap {
   std::atomic<bool> initialized_{false};
   SpinLock init_lock_{LockRank::kInit};
   bool options_read_ = false;
+  pid_t process_ = 0;  // whose heap this is
   Options options_;
   LinuxMemory os_;
   Arena arena_;

@@ -6,10 +6,13 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "allocator/base/report.h"
+#include "allocator/os/sanitizers.h"
 
 // Kernel ABI, absent from old headers.
 #ifndef MAP_FIXED_NOREPLACE
@@ -23,6 +26,26 @@ namespace prairie {
 namespace {
 
 void* Pointer(uintptr_t address) { return reinterpret_cast<void*>(address); }
+
+// The kernel's own calls rather than the C library's: those may belong to somebody else, such as a
+// sanitizer's runtime, who allocates in them, or is not ready yet when the first malloc comes. They
+// set errno as the C library's do.
+#if defined(SYS_mmap2)
+constexpr long kMmap = SYS_mmap2;  // Where offsets are in pages; ours is 0.
+#else
+constexpr long kMmap = SYS_mmap;
+#endif
+
+void* Map(uintptr_t address, size_t size, int protection, int flags) {
+  return Pointer(static_cast<uintptr_t>(syscall(kMmap, address, size, protection, flags, -1, 0L)));
+}
+long Protect(uintptr_t address, size_t size, int protection) {
+  return syscall(SYS_mprotect, address, size, protection);
+}
+long UnmapRange(uintptr_t address, size_t size) { return syscall(SYS_munmap, address, size); }
+long Advise(uintptr_t address, size_t size, int advice) {
+  return syscall(SYS_madvise, address, size, advice);
+}
 
 // Any other errno means that this file or its caller is wrong, and going on would corrupt memory.
 [[noreturn]] void Unexpected(const char* call, uintptr_t address, size_t size) {
@@ -43,12 +66,12 @@ void* Pointer(uintptr_t address) { return reinterpret_cast<void*>(address); }
 bool IsNoMemory(int error) { return error == ENOMEM || error == EAGAIN; }
 
 MapResult MapExactly(uintptr_t address, size_t size, int protection, int flags) {
-  void* const got = mmap(Pointer(address), size, protection,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | flags, -1, 0);
+  void* const got =
+      Map(address, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | flags);
   if (got == Pointer(address)) return MapResult::kOk;
   if (got != MAP_FAILED) {
     // A kernel before 4.17 takes the flag for nothing and the address for a hint.
-    munmap(got, size);
+    UnmapRange(reinterpret_cast<uintptr_t>(got), size);
     return MapResult::kOccupied;
   }
   if (errno == EEXIST) return MapResult::kOccupied;
@@ -64,14 +87,22 @@ size_t LinuxMemory::PageSize() const { return getauxval(AT_PAGESZ); }
 
 size_t LinuxMemory::PhysicalMemory() const {
   struct sysinfo info;
-  if (sysinfo(&info) != 0) return 0;
+  if (syscall(SYS_sysinfo, &info) != 0) return 0;
   return static_cast<size_t>(info.totalram) * info.mem_unit;
 }
 
 size_t LinuxMemory::AddressSpaceLimit() const {
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
-  return limit.rlim_cur;
+  struct rlimit64 limit;
+  if (syscall(SYS_prlimit64, 0, RLIMIT_AS, nullptr, &limit) != 0) return SIZE_MAX;
+  return limit.rlim_cur < SIZE_MAX ? static_cast<size_t>(limit.rlim_cur) : SIZE_MAX;
+}
+
+bool LinuxMemory::MayUse(uintptr_t address, size_t size) const {
+  if (!SanitizerLeaves(address, size)) return false;
+  // Neither private nor shared, so nothing can come of it; but before the kernel finds that out it
+  // has looked whether the range is free. One that asks in another order says EINVAL too.
+  constexpr int kQuestion = MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
+  return Map(address, size, PROT_NONE, kQuestion) != MAP_FAILED || errno != EEXIST;
 }
 
 MapResult LinuxMemory::ReserveAt(uintptr_t address, size_t size) {
@@ -79,15 +110,14 @@ MapResult LinuxMemory::ReserveAt(uintptr_t address, size_t size) {
 }
 
 uintptr_t LinuxMemory::ReserveAnywhere(size_t size) {
-  void* const got =
-      mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* const got = Map(0, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
   if (got != MAP_FAILED) return reinterpret_cast<uintptr_t>(got);
   if (IsNoMemory(errno)) return 0;
   Unexpected("mmap", 0, size);
 }
 
 MapResult LinuxMemory::Commit(uintptr_t address, size_t size) {
-  if (mprotect(Pointer(address), size, PROT_READ | PROT_WRITE) == 0) return MapResult::kOk;
+  if (Protect(address, size, PROT_READ | PROT_WRITE) == 0) return MapResult::kOk;
   if (IsNoMemory(errno)) return MapResult::kNoMemory;
   Unexpected("mprotect", address, size);
 }
@@ -99,36 +129,36 @@ MapResult LinuxMemory::MapAt(uintptr_t address, size_t size) {
 bool LinuxMemory::Discard(uintptr_t address, size_t size) {
   // Fails with EINVAL on locked pages (mlockall): they then keep their contents. EAGAIN: retry is
   // the caller's business; ENOMEM cannot be, the range is mapped.
-  return madvise(Pointer(address), size, MADV_DONTNEED) == 0;
+  return Advise(address, size, MADV_DONTNEED) == 0;
 }
 
 bool LinuxMemory::Decommit(uintptr_t address, size_t size) {
-  if (madvise(Pointer(address), size, MADV_DONTNEED) != 0) return false;
+  if (Advise(address, size, MADV_DONTNEED) != 0) return false;
   // Splitting a mapping may need one more than vm.max_map_count allows, and of a range of several
   // mappings the first may have changed by then. What keeps its access keeps its charge.
-  if (mprotect(Pointer(address), size, PROT_NONE) == 0 || IsNoMemory(errno)) return true;
+  if (Protect(address, size, PROT_NONE) == 0 || IsNoMemory(errno)) return true;
   Unexpected("mprotect", address, size);
 }
 
 bool LinuxMemory::Renew(uintptr_t address, size_t size) {
   // NORESERVE as in the reservation around it: mappings merge only if their flags agree.
-  return mmap(Pointer(address), size, PROT_READ | PROT_WRITE,
-              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == Pointer(address);
+  return Map(address, size, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED) == Pointer(address);
 }
 
 bool LinuxMemory::Unmap(uintptr_t address, size_t size) {
-  if (munmap(Pointer(address), size) == 0) return true;
+  if (UnmapRange(address, size) == 0) return true;
   if (IsNoMemory(errno)) return false;  // vm.max_map_count, as above.
   Unexpected("munmap", address, size);
 }
 
 bool LinuxMemory::AdviseHugePages(uintptr_t address, size_t size) {
   // EINVAL: a kernel without huge pages. It is advice only.
-  return madvise(Pointer(address), size, MADV_HUGEPAGE) == 0;
+  return Advise(address, size, MADV_HUGEPAGE) == 0;
 }
 
 bool LinuxMemory::AvoidHugePages(uintptr_t address, size_t size) {
-  return madvise(Pointer(address), size, MADV_NOHUGEPAGE) == 0;  // EINVAL: as above.
+  return Advise(address, size, MADV_NOHUGEPAGE) == 0;  // EINVAL: as above.
 }
 
 namespace {
@@ -158,14 +188,14 @@ bool UndoMove(uintptr_t from, uintptr_t to, size_t size, size_t page) {
 
 MoveResult LinuxMemory::MovePages(uintptr_t from, uintptr_t to, size_t size) {
   // Zeroed first, so that after a failure what is there has been moved.
-  if (madvise(Pointer(to), size, MADV_DONTNEED) != 0) return MoveResult::kFailed;
+  if (Advise(to, size, MADV_DONTNEED) != 0) return MoveResult::kFailed;
   // With DONTUNMAP no hole opens behind the move into which another thread's mapping could fall.
-  if (mremap(Pointer(from), size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
-             Pointer(to)) == Pointer(to)) {
+  if (syscall(SYS_mremap, from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) ==
+      static_cast<long>(to)) {
     return MoveResult::kOk;
   }
   if (UndoMove(from, to, size, PageSize())) return MoveResult::kFailed;
-  munmap(Pointer(to), size);
+  UnmapRange(to, size);
   return MoveResult::kTargetGone;
 }
 

@@ -13,6 +13,7 @@ class LinuxMemory final : public OsMemory {
   size_t PageSize() const override;
   size_t PhysicalMemory() const override;
   size_t AddressSpaceLimit() const override;
+  bool MayUse(uintptr_t address, size_t size) const override;
   MapResult ReserveAt(uintptr_t address, size_t size) override;
   uintptr_t ReserveAnywhere(size_t size) override;
   MapResult Commit(uintptr_t address, size_t size) override;

@@ -43,7 +43,11 @@ class OsMemory {
   // The soft RLIMIT_AS in bytes; SIZE_MAX if there is none.
   virtual size_t AddressSpaceLimit() const = 0;
 
-  // none → reserved, at exactly `address`.
+  // Whether the range may be asked for: false if a mapping lies in it, or if a sanitizer's runtime
+  // keeps it for itself, which may end the process that asks. True promises nothing: another thread
+  // may be faster, and old kernels do not tell. Changes nothing.
+  virtual bool MayUse(uintptr_t address, size_t size) const = 0;
+  // none → reserved, at exactly `address`. REQUIRES: MayUse was true of the range.
   virtual MapResult ReserveAt(uintptr_t address, size_t size) = 0;
 
   // none → reserved, wherever the kernel likes. Returns the address, or 0.

@@ -52,7 +52,11 @@ void PageHeap::ObserveLimitsLocked() {
 }
 
 void PageHeap::LeaveReservedMode() {
-  if (!arena_->LeaveReservedMode(frontier_)) return;  // The next look tries again.
+  // If one of them cannot the next look tries again.
+  if (!metadata_->TryLeaveReserved() || !arena_->LeaveReservedMode(frontier_)) return;
+  page_map_->LeaveReserved();
+  index_.LeaveReserved();
+  allocated_->LeaveReserved();
   FlushRecent();
   ChooseSteps();
   PageRun rest = {{0}, frontier_ - PageId{0}};

@@ -32,12 +32,14 @@ uint32_t NextBit(const uint64_t (&words)[n], bool value, uint32_t from, uint32_t
 void PageIndex::Init(const Arena& arena) {
   const ArenaLayout& layout = arena.layout();
   const size_t chunks = layout.window >> (kPageShift + kChunkShift);
-  chunks_.Init(arena.os(), arena.base() - layout.index_chunks_distance, chunks);
+  const bool reserved = arena.claims_reserved();
+  chunks_.Init(arena.os(), arena.base() - layout.index_chunks_distance, chunks, reserved);
   static_assert(sizeof(Chunk) == 208, "ArenaLayout claims 208 bytes a chunk");
 
   // The higher levels first: they are small and committed at once; level 1 grows at the end.
   const uintptr_t base = arena.base() - layout.index_summaries_distance;
-  summaries_.Init(arena.os(), base, layout.index_summaries_distance - layout.index_chunks_distance);
+  summaries_.Init(arena.os(), base, layout.index_summaries_distance - layout.index_chunks_distance,
+                  reserved);
   Summary* next = reinterpret_cast<Summary*>(base);
   for (int level = kTopLevel; level >= 1; --level) {
     level_[level] = next;

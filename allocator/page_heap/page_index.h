@@ -32,6 +32,12 @@ class PageIndex {
   // Makes the bits of pages [0, end) exist, as zero. False: no memory, nothing lost.
   bool EnsurePages(PageId end, size_t slack);
 
+  // See FlatRegion.
+  void LeaveReserved() {
+    chunks_.LeaveReserved();
+    summaries_.LeaveReserved();
+  }
+
   // A free run of `length` pages whose start is a multiple of `alignment` pages (any number, not
   // only powers of two). The lowest one if it is among the first kAlignedTries runs that are long
   // enough, else the lowest in a run of length + alignment - 1. False if there is none of these.

@@ -18,9 +18,12 @@ class BitmapPlane {
  public:
   constexpr BitmapPlane() = default;
 
-  void Init(OsMemory& os, uintptr_t base, size_t window) {
-    words_.Init(os, base, window >> (kGranuleShift + 6));
+  void Init(OsMemory& os, uintptr_t base, size_t window, bool reserved = false) {
+    words_.Init(os, base, window >> (kGranuleShift + 6), reserved);
   }
+
+  // See FlatRegion. Under the page heap's lock.
+  void LeaveReserved() { words_.LeaveReserved(); }
 
   // Makes the bits of pages [0, end) usable. False: no memory.
   bool EnsurePages(PageId end, size_t slack) {

@@ -20,8 +20,15 @@ class PageMap {
   void Init(const Arena& arena) {
     const ArenaLayout& layout = arena.layout();
     const size_t pages = layout.window >> kPageShift;
-    classes_.Init(arena.os(), arena.base() - ArenaLayout::kClassMapDistance, pages);
-    spans_.Init(arena.os(), arena.base() - layout.span_map_distance, pages);
+    const bool reserved = arena.claims_reserved();
+    classes_.Init(arena.os(), arena.base() - ArenaLayout::kClassMapDistance, pages, reserved);
+    spans_.Init(arena.os(), arena.base() - layout.span_map_distance, pages, reserved);
+  }
+
+  // See FlatRegion. Under the page heap's lock.
+  void LeaveReserved() {
+    classes_.LeaveReserved();
+    spans_.LeaveReserved();
   }
 
   // Makes the entries of pages [0, end) usable. False: no memory, and nothing changed that matters.

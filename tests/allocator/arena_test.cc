@@ -15,6 +15,20 @@ using State = FakeMemory::State;
 
 constexpr uintptr_t Hint(int i) { return kArenaHint + static_cast<uintptr_t>(i) * kArenaHintStep; }
 
+// The places that it tries, in this order.
+uintptr_t Place(int i) {
+  switch (i) {
+    case 5:
+      return kArenaHint + 32 * kArenaHintStep;
+    case 6:
+      return uintptr_t{0x1c} << 32;
+    case 7:
+      return uintptr_t{0x0c} << 32;
+    default:
+      return Hint(i);
+  }
+}
+
 PageRun Pages(uint64_t begin_byte, uint64_t bytes) {
   return {{static_cast<uint32_t>(begin_byte >> kPageShift)},
           {static_cast<uint32_t>(bytes >> kPageShift)}};
@@ -23,6 +37,10 @@ PageRun Pages(uint64_t begin_byte, uint64_t bytes) {
 // Nothing is really mapped, so any size of window can be tried.
 class ArenaTest : public testing::Test {
  protected:
+  void TakeEveryPlace() {
+    for (int i = 0; i < 8; ++i) os_.PutForeign(Place(i), 4 * kKiB);
+  }
+
   FakeMemory os_{FakeMemory::Backing::kNone};
   Arena arena_;
 };
@@ -54,14 +72,54 @@ TEST_F(ArenaTest, TheWindowFollowsPhysicalMemory) {
 }
 
 TEST_F(ArenaTest, AnOccupiedHintIsLeftForTheNextOne) {
-  for (int occupied = 1; occupied <= 5; ++occupied) {
+  for (int occupied = 1; occupied <= 6; ++occupied) {
     FakeMemory os(FakeMemory::Backing::kNone);
-    for (int i = 0; i < occupied; ++i) os.PutForeign(Hint(i) + kGiB, 4 * kKiB);
+    for (int i = 0; i < occupied; ++i) os.PutForeign(Place(i) + kMiB, 4 * kKiB);
     Arena arena;
     ASSERT_TRUE(arena.Init(os, false));
     EXPECT_TRUE(arena.reserved());
-    EXPECT_EQ(arena.base(), occupied < 5 ? Hint(occupied) : uintptr_t{0x1c} << 32);
+    EXPECT_EQ(arena.base(), Place(occupied));
   }
+}
+
+TEST_F(ArenaTest, APlaceWhereAnArrayCouldNotGrowIsNotTaken) {
+  const ArenaLayout layout = ArenaLayout::For(kMinWindow);
+  for (const bool unreserved : {false, true}) {
+    for (const size_t distance :
+         {layout.metadata_distance, layout.bitmap_distance[0] - kGiB, size_t{4 * kKiB}}) {
+      FakeMemory os(FakeMemory::Backing::kNone);
+      os.PutForeign(kArenaHint - distance, 4 * kKiB);
+      Arena arena;
+      ASSERT_TRUE(arena.Init(os, unreserved));
+      EXPECT_EQ(arena.base(), Place(1)) << distance;
+    }
+  }
+}
+
+// Everything that a sanitizer keeps, between the ranges that it leaves.
+TEST_F(ArenaTest, WhatASanitizerKeepsIsNotAskedFor) {
+  const struct {
+    uintptr_t low_end, high_begin, expected;
+  } kCases[] = {{0x7fff8000, 0x10007fff8000, Place(5)}, {0x8000000000, 0x7e8000000000, Place(6)}};
+  for (const auto& c : kCases) {
+    for (const bool unreserved : {false, true}) {
+      FakeMemory os(FakeMemory::Backing::kNone);
+      os.Forbid(c.low_end, c.high_begin - c.low_end);
+      Arena arena;
+      ASSERT_TRUE(arena.Init(os, unreserved));
+      EXPECT_EQ(arena.base(), c.expected);
+      EXPECT_EQ(arena.reserved(), !unreserved);
+    }
+  }
+}
+
+TEST_F(ArenaTest, ItSettlesInFewCalls) {
+  ASSERT_TRUE(arena_.Init(os_, false));
+  EXPECT_EQ(os_.calls(), 2);
+  FakeMemory os(FakeMemory::Backing::kNone);
+  Arena unreserved;
+  ASSERT_TRUE(unreserved.Init(os, true));
+  EXPECT_EQ(os.calls(), 3);
 }
 
 TEST_F(ArenaTest, WithThirtyNineBitAddressesItTakesAPlaceBelow) {
@@ -73,17 +131,56 @@ TEST_F(ArenaTest, WithThirtyNineBitAddressesItTakesAPlaceBelow) {
   EXPECT_LE(arena_.base() + arena_.window(), uintptr_t{1} << 39);
 }
 
-TEST_F(ArenaTest, WhenEveryPlaceIsTakenItGoesAnywhereAndLeavesTheClaimsFree) {
-  for (int i = 0; i < 5; ++i) os_.PutForeign(Hint(i), 4 * kKiB);
-  os_.PutForeign(uintptr_t{0x1c} << 32, 4 * kKiB);
-  os_.PutForeign(uintptr_t{0x0c} << 32, 4 * kKiB);
+TEST_F(ArenaTest, WhenEveryPlaceIsTakenItGoesAnywhereAndReservesTheClaims) {
+  TakeEveryPlace();
   ASSERT_TRUE(arena_.Init(os_, false));
   EXPECT_TRUE(arena_.reserved());
+  EXPECT_TRUE(arena_.claims_reserved());
   EXPECT_EQ(arena_.base() % kArenaAlignment, 0U);
   EXPECT_EQ(arena_.window(), 64 * kGiB);
   EXPECT_TRUE(os_.Is(arena_.base(), arena_.window(), State::kReserved));
   const size_t below = arena_.layout().metadata_distance;
-  EXPECT_TRUE(os_.Is(arena_.base() - below, below, State::kNone)) << "the arrays map their own";
+  const uintptr_t class_map = arena_.base() - ArenaLayout::kClassMapDistance;
+  const size_t class_map_bytes = arena_.window() >> kPageShift;
+  EXPECT_TRUE(os_.Is(arena_.base() - below,
+                     below - ArenaLayout::kClassMapDistance + class_map_bytes, State::kReserved));
+  EXPECT_EQ(os_.BytesIn(State::kReserved),
+            arena_.window() + below - ArenaLayout::kClassMapDistance + class_map_bytes)
+      << "and nothing else";
+  EXPECT_TRUE(os_.Is(class_map + class_map_bytes, kGiB, State::kNone));
+}
+
+TEST_F(ArenaTest, LeavingTheReservedModeGivesUpThePlanesThatNobodyHas) {
+  TakeEveryPlace();
+  ASSERT_TRUE(arena_.Init(os_, false));
+  ASSERT_TRUE(arena_.LeaveReservedMode({0}));
+  EXPECT_FALSE(arena_.reserved());
+  EXPECT_FALSE(arena_.claims_reserved());
+  const ArenaLayout& layout = arena_.layout();
+  EXPECT_TRUE(os_.Is(arena_.base(), arena_.window(), State::kNone));
+  const size_t planes = layout.bitmap_distance[ArenaLayout::kBitmapPlanes - 1];
+  EXPECT_TRUE(os_.Is(arena_.base() - planes, planes - layout.bitmap_distance[0], State::kNone));
+  EXPECT_TRUE(os_.Is(arena_.base() - layout.bitmap_distance[0], (64 * kGiB) >> 7, State::kReserved))
+      << "the arrays give up their own";
+}
+
+TEST_F(ArenaTest, WhenEveryPlaceIsTakenTheUnreservedModeGoesAnywhereToo) {
+  TakeEveryPlace();
+  ASSERT_TRUE(arena_.Init(os_, true));
+  EXPECT_FALSE(arena_.reserved());
+  EXPECT_EQ(arena_.base() % kArenaAlignment, 0U);
+  EXPECT_EQ(arena_.window(), 64 * kGiB);
+  EXPECT_EQ(os_.BytesIn(State::kReserved) + os_.BytesIn(State::kCommitted), 0U);
+  EXPECT_LE(os_.calls(), 16);
+  EXPECT_EQ(arena_.Commit(Pages(0, kMiB)), MapResult::kOk);
+}
+
+TEST_F(ArenaTest, AnywhereIsFarFromWhatTheKernelPlaces) {
+  TakeEveryPlace();
+  // Address space that is as narrow as can be, so the place is next to others'.
+  os_.set_end_of_addresses(kTiB);
+  ASSERT_TRUE(arena_.Init(os_, true));
+  EXPECT_LE(arena_.base() + arena_.window() + 32 * kGiB, kTiB);
 }
 
 TEST_F(ArenaTest, UnderALimitItReservesNothing) {
@@ -110,7 +207,7 @@ TEST_F(ArenaTest, AKernelThatRefusesEveryHintMayStillGiveAPlace) {
 }
 
 TEST_F(ArenaTest, AKernelThatReservesNothingGetsTheUnreservedMode) {
-  // Seven hints and one attempt anywhere are refused, for want of memory; then it can map a page.
+  // Every hint and one attempt anywhere are refused, for want of memory; then it can map a page.
   os_.set_address_space_limit(SIZE_MAX - 1);      // As good as none...
   os_.set_address_space_in_use(SIZE_MAX - kGiB);  // ...but all in use.
   ASSERT_TRUE(arena_.Init(os_, false));

@@ -90,6 +90,48 @@ TEST_F(FlatRegionTest, WholePagesOf64KiB) {
   EXPECT_EQ(region_.committed(), 64 * kKiB);
 }
 
+class ReservedFlatRegionTest : public FlatRegionTest {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(os_.ReserveAt(kBase, kMiB), MapResult::kOk);
+    region_.Init(os_, kBase, kMiB, true);
+  }
+};
+
+TEST_F(ReservedFlatRegionTest, CommitsWhatIsItsOwn) {
+  ASSERT_TRUE(region_.EnsureBytes(5000, 10000));
+  EXPECT_EQ(region_.committed(), 16 * kKiB);
+  EXPECT_TRUE(os_.Is(kBase, 16 * kKiB, State::kCommitted));
+  EXPECT_TRUE(os_.Is(kBase + 16 * kKiB, kMiB - 16 * kKiB, State::kReserved));
+  EXPECT_EQ(os_.calls(Call::kMapAt), 0) << "nobody else's mapping can be in its way";
+  os_.FailFromNth(1);
+  EXPECT_FALSE(region_.EnsureBytes(100000, 0));
+  EXPECT_EQ(region_.committed(), 16 * kKiB);
+  os_.Heal();
+  EXPECT_TRUE(region_.EnsureBytes(kMiB, 0));
+}
+
+TEST_F(ReservedFlatRegionTest, LeavesTheRestAndThenMaps) {
+  ASSERT_TRUE(region_.EnsureBytes(5000, 0));
+  EXPECT_TRUE(region_.LeaveReserved());
+  EXPECT_TRUE(os_.Is(kBase, 8 * kKiB, State::kCommitted));
+  EXPECT_TRUE(os_.Is(kBase + 8 * kKiB, kMiB - 8 * kKiB, State::kNone));
+  EXPECT_TRUE(region_.EnsureBytes(9000, 0));
+  EXPECT_EQ(os_.calls(Call::kMapAt), 1);
+  const int calls = os_.calls();
+  EXPECT_TRUE(region_.LeaveReserved());
+  EXPECT_EQ(os_.calls(), calls) << "only once";
+}
+
+TEST_F(ReservedFlatRegionTest, WhatCannotBeLeftStaysInUse) {
+  os_.FailNth(1, Call::kUnmap);
+  EXPECT_FALSE(region_.LeaveReserved());
+  EXPECT_TRUE(region_.EnsureBytes(5000, 0));
+  EXPECT_EQ(os_.calls(Call::kCommit), 1);
+  EXPECT_TRUE(region_.LeaveReserved());
+  EXPECT_TRUE(os_.Is(kBase + 8 * kKiB, kMiB - 8 * kKiB, State::kNone));
+}
+
 TEST(FlatArrayTest, ElementsAreZeroUntilWrittenAndStayInPlace) {
   FakeMemory os;
   FlatArray<uint64_t> array;

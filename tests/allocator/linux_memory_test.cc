@@ -16,6 +16,23 @@ namespace {
 
 constexpr size_t kPages = 8;
 
+TEST(MayUseTest, TellsWhatIsTaken) {
+  LinuxMemory os;
+  const size_t page = os.PageSize();
+  const uintptr_t begin = os.ReserveAnywhere(4 * page);
+  ASSERT_NE(begin, 0U);
+  EXPECT_FALSE(os.MayUse(begin, 4 * page));
+  EXPECT_FALSE(os.MayUse(begin + page, page));
+  ASSERT_TRUE(os.Unmap(begin + page, 2 * page));
+  EXPECT_TRUE(os.MayUse(begin + page, 2 * page)) << "needs Linux 4.17";
+  EXPECT_TRUE(os.MayUse(begin + page, 2 * page)) << "a question changes nothing";
+  EXPECT_FALSE(os.MayUse(begin + page, 3 * page)) << "the last page is taken";
+  ASSERT_EQ(os.MapAt(begin + page, page), MapResult::kOk);
+  EXPECT_FALSE(os.MayUse(begin + page, 2 * page)) << "the first page is taken";
+  EXPECT_TRUE(os.Unmap(begin, 2 * page));
+  EXPECT_TRUE(os.Unmap(begin + 3 * page, page));
+}
+
 class MovePagesTest : public testing::Test {
  protected:
   void SetUp() override {

@@ -102,5 +102,21 @@ TEST_F(MetadataAllocatorTest, APoolWithoutMemoryGivesNull) {
   EXPECT_NE(pool.Acquire(), nullptr);
 }
 
+// A signal handler may ask while this very thread allocates metadata.
+TEST(ReservedMetadataTest, LeavesNothingWhileTheLockIsHeld) {
+  FakeMemory os(FakeMemory::Backing::kNone);
+  constexpr uintptr_t kBase = uintptr_t{0x1200} << 28;
+  ASSERT_EQ(os.ReserveAt(kBase, kMiB), MapResult::kOk);
+  MetadataAllocator metadata;
+  metadata.Init(os, kBase, kMiB, 0, true);
+  {
+    SpinLockHolder holder(metadata.lock());
+    EXPECT_FALSE(metadata.TryLeaveReserved());
+    EXPECT_TRUE(os.Is(kBase, kMiB, FakeMemory::State::kReserved));
+  }
+  EXPECT_TRUE(metadata.TryLeaveReserved());
+  EXPECT_TRUE(os.Is(kBase, kMiB, FakeMemory::State::kNone));
+}
+
 }  // namespace
 }  // namespace prairie

@@ -169,7 +169,8 @@ TEST_P(LeavingReservedModeTest, WhatTheSystemRefusesToUnmapIsNotLost) {
 
 TEST_P(LeavingReservedModeTest, AHoleThatCannotBeUnmappedIsGivenUp) {
   heap().os().set_address_space_limit(256 * kMiB);
-  heap().os().FailNth(2, Call::kUnmap);
+  // What is left first is the arena's, and the arrays'.
+  heap().os().FailNth(GetParam().anywhere ? 9 : 2, Call::kUnmap);
   pages().ObserveLimits();
   EXPECT_FALSE(heap().arena().reserved());
   EXPECT_GT(Reserved(), 0U);
@@ -190,6 +191,13 @@ TEST_P(LeavingReservedModeTest, CachesAreSmallWhileTheLimitIs) {
 }
 
 INSTANTIATE_RESERVED_MODES(LeavingReservedModeTest);
+
+// There the claims of the arrays are reserved too.
+INSTANTIATE_TEST_SUITE_P(Anywhere, LeavingReservedModeTest,
+                         testing::Values(TestHeapConfig{.anywhere = true},
+                                         TestHeapConfig{.os_page_size = 16 * kKiB,
+                                                        .anywhere = true}),
+                         NameOfMode);
 
 // Where address space is limited, or others may map within the arena.
 class UnreservedPageHeapTest : public PageHeapLimitsTest {};

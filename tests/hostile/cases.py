@@ -252,6 +252,7 @@ DATA_LIMITS = fills(resource.RLIMIT_DATA) + (
     ),
     simple("moving_limit", needs=(256, "56 MB of blocks, and others beside them")),
     simple("limit_after_start", needs=(512, "room for the limits that it sets")),
+    simple("limit_of_vfork_child", needs=(1024, "room for the limit that its children set")),
 )
 
 

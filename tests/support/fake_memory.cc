@@ -13,13 +13,13 @@ namespace {
 
 const char* NameOf(FakeMemory::Call call) {
   static constexpr const char* kNames[FakeMemory::kCallCount] = {
-      "ReserveAt", "ReserveAnywhere", "Commit",          "MapAt",          "Discard",  "Decommit",
-      "Renew",     "Unmap",           "AdviseHugePages", "AvoidHugePages", "MovePages"};
+      "MayUse",   "ReserveAt", "ReserveAnywhere", "Commit",          "MapAt",          "Discard",
+      "Decommit", "Renew",     "Unmap",           "AdviseHugePages", "AvoidHugePages", "MovePages"};
   return kNames[static_cast<int>(call)];
 }
 
 const char* NameOf(FakeMemory::State state) {
-  static constexpr const char* kNames[] = {"none", "reserved", "committed", "foreign"};
+  static constexpr const char* kNames[] = {"none", "reserved", "committed", "foreign", "forbidden"};
   return kNames[static_cast<int>(state)];
 }
 
@@ -58,6 +58,12 @@ void FakeMemory::PutForeign(uintptr_t address, size_t size) {
   const std::lock_guard lock(mutex_);
   ASSERT_TRUE(IsLocked(address, size, State::kNone)) << "a foreign mapping over another";
   Assign(address, size, State::kForeign);
+}
+
+void FakeMemory::Forbid(uintptr_t address, size_t size) {
+  const std::lock_guard lock(mutex_);
+  ASSERT_TRUE(IsLocked(address, size, State::kNone));
+  Assign(address, size, State::kForbidden);
 }
 
 void FakeMemory::RemoveForeign(uintptr_t address, size_t size) {
@@ -129,6 +135,14 @@ bool FakeMemory::IsLocked(uintptr_t address, size_t size, State state) const {
   return IsAll(edges_, address, size, state);
 }
 
+bool FakeMemory::Overlaps(uintptr_t address, size_t size, State state) const {
+  auto edge = std::prev(edges_.upper_bound(address));
+  for (; edge != edges_.end() && edge->first < address + size; ++edge) {
+    if (edge->second == state) return true;
+  }
+  return false;
+}
+
 size_t FakeMemory::BytesInLocked(State state) const {
   size_t bytes = 0;
   for (auto edge = edges_.begin(); std::next(edge) != edges_.end(); ++edge) {
@@ -147,7 +161,7 @@ void FakeMemory::ForgetMapping(uintptr_t address, size_t size) {
   SetAll(origins_, address, size, 0);
 }
 
-bool FakeMemory::Begin(Call call, uintptr_t address, size_t size) {
+bool FakeMemory::Begin(Call call, uintptr_t address, size_t size) const {
   ++counts_[static_cast<size_t>(call)];
   EXPECT_EQ(address % page_size_, 0U) << NameOf(call) << ": address " << std::hex << address;
   EXPECT_EQ(size % page_size_, 0U) << NameOf(call) << ": size " << std::hex << size;
@@ -172,6 +186,7 @@ bool FakeMemory::Require(Call call, uintptr_t address, size_t size, State state)
 
 MapResult FakeMemory::MayTake(uintptr_t address, size_t size, State state) const {
   if (address + size > end_of_addresses_ || !IsLocked(address, size, State::kNone)) {
+    EXPECT_FALSE(Overlaps(address, size, State::kForbidden)) << std::hex << address;
     return MapResult::kOccupied;
   }
   const size_t committed = BytesInLocked(State::kCommitted);
@@ -183,6 +198,14 @@ MapResult FakeMemory::MayTake(uintptr_t address, size_t size, State state) const
     return MapResult::kNoMemory;
   }
   return MapResult::kOk;
+}
+
+bool FakeMemory::MayUse(uintptr_t address, size_t size) const {
+  const std::lock_guard lock(mutex_);
+  if (Begin(Call::kMayUse, address, size)) return false;
+  // Nobody knows where addresses end.
+  return IsLocked(address, size, State::kNone) &&
+         (backing_ == Backing::kNone || linux_.MayUse(address, size));
 }
 
 MapResult FakeMemory::ReserveAt(uintptr_t address, size_t size) {

@@ -14,16 +14,18 @@
 #include "allocator/base/config.h"
 #include "allocator/os/linux_memory.h"
 #include "allocator/os/os_memory.h"
+#include "tests/support/sanitizers.h"
 
 namespace prairie {
 
 // Where nothing of this process lies, with room for tests that map at an address of their own.
-inline constexpr uintptr_t kFreeAddress = uintptr_t{0x2000} << 32;
+inline constexpr uintptr_t kFreeAddress = uintptr_t{kThreadSanitizer ? 0x40 : 0x2000} << 32;
 
 // Thread safety: any thread.
 class FakeMemory final : public OsMemory {
  public:
   enum class Call {
+    kMayUse,
     kReserveAt,
     kReserveAnywhere,
     kCommit,
@@ -36,7 +38,7 @@ class FakeMemory final : public OsMemory {
     kAvoidHugePages,
     kMovePages,
   };
-  static constexpr int kCallCount = 11;
+  static constexpr int kCallCount = 12;
 
   // What a failing MovePages leaves at the target.
   enum class FailedMove {
@@ -45,7 +47,7 @@ class FakeMemory final : public OsMemory {
     kTaken,  // nothing of ours: another thread was faster to map there
   };
 
-  enum class State { kNone, kReserved, kCommitted, kForeign };
+  enum class State { kNone, kReserved, kCommitted, kForeign, kForbidden };
 
   // kReal: what the heap maps is mapped, at the very addresses. kNone: it is only recorded, so
   // that ranges of any size and at any address are free, and must not be touched. Reservations are
@@ -70,6 +72,8 @@ class FakeMemory final : public OsMemory {
 
   // Another's mapping, as far as the heap can see: nothing is really there.
   void PutForeign(uintptr_t address, size_t size);
+  // What a sanitizer's runtime keeps for itself: to ask for any of it fails the test.
+  void Forbid(uintptr_t address, size_t size);
   void RemoveForeign(uintptr_t address, size_t size);
 
   // The n-th call from now (1: the next), of one kind or of all, fails: with `result`, with false,
@@ -100,6 +104,7 @@ class FakeMemory final : public OsMemory {
   size_t PageSize() const override { return page_size_; }
   size_t PhysicalMemory() const override { return physical_memory_; }
   size_t AddressSpaceLimit() const override { return address_space_limit_; }
+  bool MayUse(uintptr_t address, size_t size) const override;
   MapResult ReserveAt(uintptr_t address, size_t size) override;
   uintptr_t ReserveAnywhere(size_t size) override;
   MapResult Commit(uintptr_t address, size_t size) override;
@@ -115,12 +120,13 @@ class FakeMemory final : public OsMemory {
  private:
   // The functions below require mutex_.
   // Counts the call and checks its arguments; returns whether it is to fail.
-  bool Begin(Call call, uintptr_t address, size_t size);
+  bool Begin(Call call, uintptr_t address, size_t size) const;
   // Fails the test if the range is not wholly in the state. Returns whether it is.
   bool Require(Call call, uintptr_t address, size_t size, State state);
   // kOk if a range in the state kNone may become `state`.
   MapResult MayTake(uintptr_t address, size_t size, State state) const;
   bool IsLocked(uintptr_t address, size_t size, State state) const;
+  bool Overlaps(uintptr_t address, size_t size, State state) const;
   size_t BytesInLocked(State state) const;
   // A new state; what comes out of kNone, or goes there, loses what was said of its mapping.
   void Assign(uintptr_t address, size_t size, State state);
@@ -147,13 +153,14 @@ class FakeMemory final : public OsMemory {
   uintptr_t end_of_addresses_ = uintptr_t{1} << 47;
   FailedMove failed_move_ = FailedMove::kStays;
 
-  std::array<int, kCallCount> counts_{};
-  int until_failure_ = 0;  // 0: no failure is planned
+  // Questions are calls too.
+  mutable std::array<int, kCallCount> counts_{};
+  mutable int until_failure_ = 0;  // 0: no failure is planned
   bool keep_failing_ = false;
   bool widen_failure_ = false;
-  std::optional<Call> failing_call_;
+  mutable std::optional<Call> failing_call_;
   MapResult failing_result_ = MapResult::kNoMemory;
-  int failures_ = 0;
+  mutable int failures_ = 0;
 };
 
 }  // namespace prairie

@@ -3,19 +3,14 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/sanitizers.h"
-
 namespace prairie {
-
-const char* TestHeap::ReasonToSkip(const TestHeapConfig& config) {
-  if ((kAddressSanitizer || kThreadSanitizer) && config.unreserved) {
-    return "under this sanitizer none of the addresses that the unreserved mode tries is free";
-  }
-  return nullptr;
-}
 
 TestHeap::TestHeap(const TestHeapConfig& config) {
   os_.PutForeign(kArenaHint, 64 * kKiB);
+  if (config.anywhere) {
+    os_.PutForeign(kArenaHint + kArenaHintStep, 32 * kArenaHintStep);
+    os_.PutForeign(64 * kKiB, 256 * kGiB);
+  }
   os_.set_page_size(config.os_page_size);
   os_.set_address_space_limit(config.address_space_limit);
   if (!arena_.Init(os_, config.unreserved)) {
@@ -23,9 +18,11 @@ TestHeap::TestHeap(const TestHeapConfig& config) {
     return;
   }
   const ArenaLayout& layout = arena_.layout();
-  metadata_.Init(os_, arena_.base() - layout.metadata_distance, layout.metadata_bytes, 16 * kKiB);
+  metadata_.Init(os_, arena_.base() - layout.metadata_distance, layout.metadata_bytes, 16 * kKiB,
+                 arena_.claims_reserved());
   page_map_.Init(arena_);
-  allocated_.Init(os_, arena_.base() - layout.bitmap_distance[0], layout.window);
+  allocated_.Init(os_, arena_.base() - layout.bitmap_distance[0], layout.window,
+                  arena_.claims_reserved());
   page_heap_.Init(arena_, page_map_, allocated_, metadata_, config.huge_pages, extent_);
   context_ = {&page_heap_, &page_map_, &allocated_, arena_.base(), &extent_, kMarkKey};
   for (int c = 1; c < kSizeClassCount; ++c) {

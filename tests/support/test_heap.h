@@ -25,6 +25,7 @@ struct TestHeapConfig {
   size_t os_page_size = 4 * kKiB;
   size_t address_space_limit = SIZE_MAX;
   HugePages huge_pages = HugePages::kNever;
+  bool anywhere = false;  // None of the places that the arena knows is free.
 };
 
 class TestHeap {
@@ -32,9 +33,6 @@ class TestHeap {
   static constexpr uintptr_t kMarkKey = 0x0123456789abcdef;
 
   explicit TestHeap(const TestHeapConfig& config = {});
-
-  // Null, or why a heap of this kind cannot be built here.
-  static const char* ReasonToSkip(const TestHeapConfig& config);
 
   FakeMemory& os() { return os_; }
   Arena& arena() { return arena_; }

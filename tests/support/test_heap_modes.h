@@ -21,10 +21,7 @@ inline void PrintTo(const TestHeapConfig& config, std::ostream* stream) {
 
 class TestWithHeap : public testing::TestWithParam<TestHeapConfig> {
  protected:
-  void SetUp() override {
-    if (const char* reason = TestHeap::ReasonToSkip(GetParam())) GTEST_SKIP() << reason;
-    NewHeap(GetParam());
-  }
+  void SetUp() override { NewHeap(GetParam()); }
 
   TestHeap& heap() { return *heap_; }
 
