@@ -1,4 +1,6 @@
 // Reports of what the program did wrong: one line each, without allocation or locks.
+#include <algorithm>
+
 #include "allocator/base/report.h"
 #include "allocator/heap/heap.h"
 
@@ -21,16 +23,13 @@ const char* NameOf(Call call) {
 
 // Whether `address` is on the stack of this thread. At the end of the main thread's lie arguments,
 // environment and the name of the program; at that of another glibc keeps the thread's descriptor.
-// Asking pthread_getattr_np would allocate.
+// The nearer one is the end of this one. Asking pthread_getattr_np would allocate.
 bool IsOnThisStack(uintptr_t address) {
-  const uintptr_t here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
-  if (address < here) return false;
   constexpr uintptr_t kLargestStack = kGiB;
-  const uintptr_t ends[] = {MainStackEnd(), static_cast<uintptr_t>(pthread_self())};
-  for (const uintptr_t end : ends) {
-    if (address < end && end - here < kLargestStack) return true;
-  }
-  return false;
+  const uintptr_t here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  const uintptr_t to_end =
+      std::min(MainStackEnd() - here, static_cast<uintptr_t>(pthread_self()) - here);
+  return to_end < kLargestStack && address - here < to_end;
 }
 
 Report& AppendSpan(Report& report, const Span* span, const char* in = " in span ") {
