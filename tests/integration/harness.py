@@ -70,7 +70,8 @@ class Suite:
         self.root = Path(tempfile.mkdtemp(prefix="prairie_", dir=os.environ.get("TEST_TMPDIR")))
         self.failed = 0
         symbols = Path(self.library).read_bytes()
-        names = {b"__asan_init": "AddressSanitizer", b"__tsan_init": "ThreadSanitizer"}
+        # What instrumented code calls; every build asks for __asan_init, to know whether it is there.
+        names = {b"__asan_report_": "AddressSanitizer", b"__tsan_func_entry": "ThreadSanitizer"}
         self.sanitizer = next((name for symbol, name in names.items() if symbol in symbols), "")
 
     def environment(self, on_prairie, extra=None, proof="summary"):

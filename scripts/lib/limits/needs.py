@@ -13,11 +13,11 @@ counts only where it is true: a case that skips so in a cell that has what it ne
 import dataclasses
 import re
 
-UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 # The limits that can be needed, by the name of the need.
 LIMITS = ("address_space", "data", "stack")
 
-_SIZED = re.compile(r"^needs_(address_space|data|stack)=(\d+)([KMG]): (\S.*)$", re.DOTALL)
+_SIZED = re.compile(r"^needs_(address_space|data|stack)=(\d+)([KMGT]): (\S.*)$", re.DOTALL)
 _PLAIN = re.compile(r"^needs_(free_hint|overcommit): (\S.*)$", re.DOTALL)
 
 
