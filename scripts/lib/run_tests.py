@@ -152,8 +152,25 @@ def _follow(path, process, results):
                 time.sleep(_POLL_SECONDS)
 
 
-def _interrupt(*_):
-    raise KeyboardInterrupt
+class Termination:
+    """SIGTERM as KeyboardInterrupt; while Bazel is being started it waits, or Bazel would be left behind."""
+
+    def __init__(self):
+        self.held, self.came = True, False
+        signal.signal(signal.SIGTERM, self._on_signal)
+
+    def _on_signal(self, _signal, _frame):
+        self.came = True
+        self._raise_if_due()
+
+    def release(self):
+        self.held = False
+        self._raise_if_due()
+
+    def _raise_if_due(self):
+        if self.came and not self.held:
+            self.came = False
+            raise KeyboardInterrupt
 
 
 def main(arguments):
@@ -162,12 +179,13 @@ def main(arguments):
     if arguments and arguments[0].startswith("--totals="):
         totals = arguments.pop(0).partition("=")[2]
     # Whoever ends this program, as a CI's time limit does, ends the tests too.
-    signal.signal(signal.SIGTERM, _interrupt)
+    termination = Termination()
     results = Results()
     with tempfile.NamedTemporaryFile(prefix="prairie-test-events-") as events:
         command = ["bazel", "test", *_BAZEL_OPTIONS, f"--build_event_json_file={events.name}", *arguments]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         try:
+            termination.release()
             _follow(events.name, process, results)
         except KeyboardInterrupt:
             # Bazel stops its tests for it. After Ctrl-C it has one already; a second does no harm.
