@@ -205,8 +205,7 @@ Span* Heap::AllocateLarge(size_t size, size_t alignment) {
     RecordFailure(size);
     return nullptr;
   }
-  if (size > arena_.window() || alignment > arena_.window() ||
-      (arena_.base() & (alignment - 1)) != 0) {
+  if (size > kMaxObjectSize || size > arena_.window() || alignment > arena_.window()) {
     RecordFailure(size, MemoryLimit::kWindow);
     return nullptr;
   }

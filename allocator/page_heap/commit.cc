@@ -173,6 +173,8 @@ void PageHeap::FindForeign(PageRun run, int* calls) {
   if (result == MapResult::kOk) {
     SetUsable(run);
     AdviseHugePages(run);
+    // It may be that nobody wants so much of it, and others need the addresses.
+    if (run.length > commit_step_ && arena_->Release(run)) ClearUsable(run);
   } else if (result == MapResult::kOccupied) {
     const PageCount half = RoundToOsPages({run.length.value / 2});
     if (run.length <= os_unit_ || half >= run.length) return GiveUp(run);

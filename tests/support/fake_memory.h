@@ -105,6 +105,7 @@ class FakeMemory final : public OsMemory {
   size_t PhysicalMemory() const override { return physical_memory_; }
   size_t AddressSpaceLimit() const override { return address_space_limit_; }
   bool MayUse(uintptr_t address, size_t size) const override;
+  uintptr_t EndOfAddresses() const override { return end_of_addresses_; }
   MapResult ReserveAt(uintptr_t address, size_t size) override;
   uintptr_t ReserveAnywhere(size_t size) override;
   MapResult Commit(uintptr_t address, size_t size) override;
