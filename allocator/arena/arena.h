@@ -61,6 +61,9 @@ class Arena {
   // Whether the claims of the flat arrays are reserved as well. Only at Init; the arrays are told
   // when the arena leaves the reserved mode.
   bool claims_reserved() const { return claims_reserved_; }
+  // Whether nobody else maps anything inside the window, unless asked to. Narrow addresses are
+  // shared.
+  static constexpr bool exclusive() { return !kNarrowAddresses; }
   // Bytes obtained as reservation, or claimed in the unreserved mode.
   size_t reservation() const { return reservation_; }
   OsMemory& os() const { return *os_; }

@@ -264,7 +264,10 @@ Lookup Heap::Find(const void* pointer) {
   if (c != 0) return FindInSmall(pointer, offset, c);
   found.kind = Lookup::kWild;
   Span* const span = page_map_.span_of(page);
-  if (span == nullptr) return found;
+  if (span == nullptr) {
+    if (!arena_.exclusive() && !page_heap_.IsUsable(page)) found.kind = Lookup::kForeign;
+    return found;
+  }
   const uintptr_t start = AddressOf(span);
   if (span->Covers(page) && span->kind == SpanKind::kLarge) {
     found.span = span;

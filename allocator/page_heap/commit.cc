@@ -187,6 +187,7 @@ void PageHeap::GiveUp(PageRun run) {
   PageRun gone;
   while (index_.FirstWith(Bits::kFree, true, run, &gone)) {
     index_.MarkUsed(gone);
+    page_map_->SetSpan(gone, nullptr);
     free_ = free_ - gone.length;
     foreign_ = foreign_ + gone.length;
     run = {gone.end(), run.end() - gone.end()};
