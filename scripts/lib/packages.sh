@@ -20,6 +20,9 @@ packages_demonstration=(python3)
 # The second compiler (--config=clang).
 packages_clang=(clang)
 
+# 32-bit programs (--config=i386).
+packages_i386=(g++-multilib)
+
 # scripts/lint.
 packages_lint=(clang-format clang-tidy python3)
 

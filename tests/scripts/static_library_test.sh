@@ -4,7 +4,8 @@ set -euo pipefail
 source tests/scripts/cases.sh
 
 archive=$PWD/$1
-readonly archive
+flags=("${@:2}") # of the compiler, as for the archive
+readonly archive flags
 cd "${TEST_TMPDIR:?}"
 
 if LC_ALL=C nm "$archive" | grep -qE ' U __(a|t|ub)san_'; then
@@ -89,7 +90,7 @@ printf '#include <stdlib.h>\nint main(void) { char* p = calloc(3, 5); free(p); r
 links() {
   local name=$1 wanted=$2 output status=0
   shift 2
-  if ! output=$("$@" -o program "$archive" 2>&1); then
+  if ! output=$("$@" "${flags[@]}" -o program "$archive" 2>&1); then
     fail "$name" "does not link: ${output//$'\n'/ }"
     return
   fi
