@@ -150,7 +150,7 @@ TEST_P(LeavingReservedModeTest, ThePageHeapNoticesByItself) {
 }
 
 TEST_P(LeavingReservedModeTest, ALimitThatLeavesRoomChangesNothing) {
-  heap().os().set_address_space_limit(kTiB);
+  heap().os().set_address_space_limit(ByAddressWidth(kTiB, kGiB));
   pages().ObserveLimits();
   EXPECT_TRUE(heap().arena().reserved());
   EXPECT_GE(Reserved(), 63 * kGiB);

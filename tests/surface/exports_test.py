@@ -20,7 +20,9 @@ __libc_mallinfo __libc_cfree __posix_memalign
 
 ALIGN, NOTHROW = "St11align_val_t", "RKSt9nothrow_t"
 
-LIMITS = ["setrlimit", "setrlimit64", "prlimit", "prlimit64"]  # To see RLIMIT_AS change.
+# To see RLIMIT_AS change and give the reservation back; in 32 bits there is none.
+LIMITS = ["setrlimit", "setrlimit64", "prlimit", "prlimit64"]
+
 
 def cpp_names(size):
     """The forms of new and delete. `size`: the mangled size_t, m in 64 bits and j in 32."""
@@ -50,7 +52,8 @@ def main():
     arguments = preloaded.parse(preloaded.parser(__doc__))
     library = str(arguments.library)
     score = preloaded.Score()
-    expected = C_NAMES + LIMITS + cpp_names("j" if preloaded.has_32_bits(library) else "m")
+    narrow = preloaded.has_32_bits(library)
+    expected = C_NAMES + cpp_names("j" if narrow else "m") + ([] if narrow else LIMITS)
 
     kinds = {}
     for line in lines("nm", "-D", "--defined-only", library):
