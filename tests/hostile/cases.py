@@ -121,7 +121,7 @@ LIBRARIES = (
 
 SIGNALS = (
     simple("crash_handler", needs=(128, STACKS)),
-    simple("signal_storm", needs=(128, STACKS)),
+    simple("signal_storm", timeout=120, needs=(128, STACKS)),
 ) + tuple(
     simple(
         "abort_handler",
@@ -314,7 +314,8 @@ NAMED_LIMITS = (
         options="limit=48M",
         said="1000000): the limit of the heap (limit=, prairie_set_limit) is 48 MiB, 4",
     )
-    + named("window", said="1152921504606846976): the window of the arena is ")
+    + named("window", said="1152921504606846976): the window of the arena is ", bits=64)
+    + named("window", said="4293918720): the window of the arena is ", bits=32)
 )
 
 OWN_LIMIT = (
