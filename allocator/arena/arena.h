@@ -1,7 +1,7 @@
 // The arena: one contiguous range of addresses, owned in one of two ways.
 //
 //   reserved    the addresses belong to us without access (PROT_NONE); commit is mprotect. The
-//               reservation starts at 64 GiB and doubles in place.
+//               reservation starts at 4 GiB and doubles in place.
 //   unreserved  nothing is reserved, because the kernel charges address space to RLIMIT_AS or
 //               would not give it, or because addresses are narrow; pages are mapped as they are
 //               needed and unmapped when free.

@@ -82,9 +82,10 @@ bool PageHeap::FindOrExtend(PageCount pages, Alignment alignment, PageRun* run) 
   const PageCount unit = alignment.pages;
   const PageCount window = PagesFor(arena_->window());
   if (pages > window || unit > window) return false;
-  // Promises are about addresses, preferences about the slot grid, which begins at the base.
+  // Powers of two are promised of addresses; other numbers mean the slot grid, which begins at the
+  // base.
   const uint32_t base_page = static_cast<uint32_t>(arena_->base() >> kPageShift);
-  const PageCount phase = {alignment.must ? base_page % unit.value : 0};
+  const PageCount phase = {IsPowerOfTwo(unit.value) ? base_page % unit.value : 0};
   for (int attempt = 0; attempt < kMostHoles; ++attempt) {
     if (index_.FindFree(pages, unit, run, phase)) return true;
     // A preference is not worth new pages where address space is short.

@@ -128,7 +128,7 @@ class LeavingReservedModeTest : public PageHeapLimitsTest {
 };
 
 TEST_P(LeavingReservedModeTest, NothingStaysReserved) {
-  EXPECT_GE(Reserved(), 63 * kGiB);
+  EXPECT_GE(Reserved(), kInitialReservation - kGiB);
   heap().os().set_address_space_limit(256 * kMiB);
   pages().ObserveLimits();
   EXPECT_FALSE(heap().arena().reserved());
@@ -153,7 +153,7 @@ TEST_P(LeavingReservedModeTest, ALimitThatLeavesRoomChangesNothing) {
   heap().os().set_address_space_limit(ByAddressWidth(kTiB, kGiB));
   pages().ObserveLimits();
   EXPECT_TRUE(heap().arena().reserved());
-  EXPECT_GE(Reserved(), 63 * kGiB);
+  EXPECT_GE(Reserved(), kInitialReservation - kGiB);
 }
 
 TEST_P(LeavingReservedModeTest, WhatTheSystemRefusesToUnmapIsNotLost) {
@@ -299,12 +299,12 @@ TEST_P(ReservedPageHeapTest, HugePagesAreAskedForInLargeHeaps) {
 
 INSTANTIATE_RESERVED_MODES(ReservedPageHeapTest);
 
-constexpr const char* kSixtyFour = "64 GiB of heap, not touched";
+constexpr const char* kReservation = "a reservation full of heap, not touched";
 
-// Fills a reservation of 64 GiB, without touching it, to see what lies behind.
+// Fills the first reservation, without touching it, to see what lies behind.
 TEST(EndOfReservationTest, AForeignMappingThereIsSteppedOver) {
-  PRAIRIE_NEEDS_MEMORY(128 * 1024, kSixtyFour);
-  PRAIRIE_NEEDS_OVERCOMMIT(kSixtyFour);
+  PRAIRIE_NEEDS_MEMORY(8 * 1024, kReservation);
+  PRAIRIE_NEEDS_OVERCOMMIT(kReservation);
   TestHeap heap;
   if (!heap.arena().reserved() || heap.arena().window() <= kInitialReservation) {
     GTEST_SKIP() << "in this process nothing lies behind the first reservation";
@@ -323,8 +323,8 @@ TEST(EndOfReservationTest, AForeignMappingThereIsSteppedOver) {
 }
 
 TEST(EndOfReservationTest, TheReservationGrowsAndTheHeapWithIt) {
-  PRAIRIE_NEEDS_MEMORY(128 * 1024, kSixtyFour);
-  PRAIRIE_NEEDS_OVERCOMMIT(kSixtyFour);
+  PRAIRIE_NEEDS_MEMORY(8 * 1024, kReservation);
+  PRAIRIE_NEEDS_OVERCOMMIT(kReservation);
   TestHeap heap;
   if (!heap.arena().reserved() || heap.arena().window() <= kInitialReservation) {
     GTEST_SKIP() << "in this process nothing lies behind the first reservation";
