@@ -55,7 +55,7 @@ int main(int argc, char** argv) {
       memset(blocks[i], 1, 100);
     }
     const uintptr_t base = kArenaHint;
-    CHECK(IsInArena(blocks[0]));
+    CHECK(InArena(blocks[0]));
     const Seen seen = LookAtArena(base);
     CHECK(seen.writable == 1);
     CHECK(seen.marked == (marked ? 1 : 0));
