@@ -139,8 +139,8 @@ bool Arena::ClaimAnywhere() {
   return false;
 }
 
-// The lowest base such that the arrays and the start of the arena are free. From there to the end of
-// the addresses all is window: programs, libraries and stacks in it are holes.
+// The lowest base such that the arrays and the start of the arena are free. From there to the end
+// of the addresses all is window: programs, libraries and stacks in it are holes.
 bool Arena::ClaimNarrow() {
   const uintptr_t end = RoundDown(os_->EndOfAddresses(), kArenaAlignment);
   const size_t below = ArenaLayout::For(kMaxWindow).metadata_distance;

@@ -17,8 +17,8 @@ class FlatRegion {
  public:
   constexpr FlatRegion() = default;
 
-  // Claims [base, base + capacity), to the end of its last OS page, which is all reserved or all not
-  // mapped. Maps nothing.
+  // Claims [base, base + capacity), to the end of its last OS page, which is all reserved or all
+  // not mapped. Maps nothing.
   void Init(OsMemory& os, uintptr_t base, size_t capacity, bool reserved = false);
 
   // Makes the first `bytes` usable, and up to `slack` more if that can be had at once. Returns

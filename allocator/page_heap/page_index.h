@@ -84,7 +84,7 @@ class PageIndex {
     friend bool operator==(const Summary&, const Summary&) = default;
   };
 
-  struct alignas(8) Chunk {  // i386 would align its words to 4.
+  struct alignas(8) Chunk {          // i386 would align its words to 4.
     uint64_t words[3][kChunkWords];  // by Bits
     Summary summary;
   };

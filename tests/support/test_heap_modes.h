@@ -22,7 +22,8 @@ inline void PrintTo(const TestHeapConfig& config, std::ostream* stream) {
 class TestWithHeap : public testing::TestWithParam<TestHeapConfig> {
  protected:
   void SetUp() override {
-    if (kNarrowAddresses && !GetParam().unreserved) GTEST_SKIP() << "nothing is reserved in 32 bits";
+    if (kNarrowAddresses && !GetParam().unreserved)
+      GTEST_SKIP() << "nothing is reserved in 32 bits";
     NewHeap(GetParam());
   }
 
