@@ -76,8 +76,8 @@ PRAIRIE_EXPORT int prairie_is_live(const void* pointer) {
   return prairie::heap.FindContaining(pointer).kind == Lookup::kObject;
 }
 PRAIRIE_EXPORT int prairie_owns(const void* pointer) {
-  return reinterpret_cast<uintptr_t>(pointer) - prairie::fast.arena_base <
-         prairie::fast.extent.load(std::memory_order_acquire);
+  const Lookup found = prairie::heap.Find(pointer);
+  return found.kind != Lookup::kNull && found.kind != Lookup::kForeign;
 }
 
 PRAIRIE_EXPORT int prairie_last_failure(struct prairie_failure* failure) {

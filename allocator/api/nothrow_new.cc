@@ -44,12 +44,13 @@ void* NothrowNew(Try attempt, const char* symbol, Arguments... arguments) {
 }
 
 PRAIRIE_NOINLINE void* NothrowNewSlow(size_t size) {
-  return NothrowNew([size] { return AllocateSlow(size); }, "_ZnwmRKSt9nothrow_t", size);
+  return NothrowNew([size] { return AllocateSlow(size); },
+                    "_Znw" PRAIRIE_MANGLED_SIZE "RKSt9nothrow_t", size);
 }
 
 PRAIRIE_NOINLINE void* NothrowNewAligned(size_t size, std::align_val_t alignment) {
   return NothrowNew([=] { return AllocateAligned(size, static_cast<size_t>(alignment)); },
-                    "_ZnwmSt11align_val_tRKSt9nothrow_t", size, alignment);
+                    "_Znw" PRAIRIE_MANGLED_SIZE "St11align_val_tRKSt9nothrow_t", size, alignment);
 }
 
 }  // namespace

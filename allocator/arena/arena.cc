@@ -26,20 +26,26 @@ constexpr Candidate kCandidates[] = {
     {kArenaHint + 3 * kArenaHintStep, 0},
     {kArenaHint + 4 * kArenaHintStep, 0},
     {kArenaHint + 32 * kArenaHintStep, 0},
-    {uintptr_t{0x1c} << 32, 64 * kGiB},
-    {uintptr_t{0x0c} << 32, 32 * kGiB},
+    {ByAddressWidth(uint64_t{0x1c} << 32, 0), ByAddressWidth(64 * uint64_t{kGiB}, 0)},
+    {ByAddressWidth(uint64_t{0x0c} << 32, 0), ByAddressWidth(32 * uint64_t{kGiB}, 0)},
 };
 
 // The window where the kernel chooses the place, and what lies there is unknown.
-constexpr size_t kWindowAnywhere = 64 * kGiB;
+constexpr size_t kWindowAnywhere = ByAddressWidth(64 * uint64_t{kGiB}, 0);
 
 // Such a place for the unreserved mode, in which nothing so large can be asked for: so far from one
 // that the kernel chose for a page, and 16 times as far. The program's next mappings come close to
 // that, above or below it.
-constexpr size_t kFarFromOthers = 128 * kGiB;
+constexpr size_t kFarFromOthers = ByAddressWidth(128 * uint64_t{kGiB}, 0);
+
+// With narrow addresses: kept free below the arrays when a program or its heap (brk) lies there.
+constexpr size_t kRoomBelow = 32 * kMiB;
+
+// Nobody maps lower than this (vm.mmap_min_addr).
+constexpr uintptr_t kLowestAddress = 64 * kKiB;
 
 size_t WantedWindow(const OsMemory& os) {
-  size_t window = RoundUp(os.PhysicalMemory() * 4, kTiB);
+  size_t window = RoundUp(os.PhysicalMemory() * 4, kMinWindow);
   if (window < kMinWindow) window = kMinWindow;
   return window < kMaxWindow ? window : kMaxWindow;
 }
@@ -133,8 +139,24 @@ bool Arena::ClaimAnywhere() {
   return false;
 }
 
+// The lowest base such that the arrays and the start of the arena are free. From there to the end
+// of the addresses all is window: programs, libraries and stacks in it are holes.
+bool Arena::ClaimNarrow() {
+  const uintptr_t end = RoundDown(os_->EndOfAddresses(), kArenaAlignment);
+  const size_t below = ArenaLayout::For(kMaxWindow).metadata_distance;
+  uintptr_t base = RoundUp(kLowestAddress + below, kArenaAlignment);
+  for (; base < end && end - base >= kMinWindow; base += kArenaHintStep) {
+    const size_t window = end - base;
+    uintptr_t begin = base - ArenaLayout::For(window).metadata_distance;
+    begin = begin > kLowestAddress + kRoomBelow ? begin - kRoomBelow : kLowestAddress;
+    if (os_->MayUse(begin, base - begin) && TryClaim(base, window)) return true;
+  }
+  return false;
+}
+
 bool Arena::Init(OsMemory& os, bool force_unreserved) {
   os_ = &os;
+  if (kNarrowAddresses) return ClaimNarrow();
   const size_t wanted = WantedWindow(os);
   if (!force_unreserved && os.AddressSpaceLimit() == SIZE_MAX) {
     for (const Candidate& candidate : kCandidates) {

@@ -1,9 +1,10 @@
 // The arena: one contiguous range of addresses, owned in one of two ways.
 //
 //   reserved    the addresses belong to us without access (PROT_NONE); commit is mprotect. The
-//               reservation starts at 64 GiB and doubles in place.
+//               reservation starts at 4 GiB and doubles in place.
 //   unreserved  nothing is reserved, because the kernel charges address space to RLIMIT_AS or
-//               would not give it; pages are mapped as they are needed and unmapped when free.
+//               would not give it, or because addresses are narrow; pages are mapped as they are
+//               needed and unmapped when free.
 //
 // Everything above is unaware which is in force. Around the arena lie, at fixed distances below its
 // base, the claims of the flat arrays: see Layout.
@@ -29,7 +30,7 @@ namespace prairie {
 //                               page index    the free-page bitmaps and their summaries
 //                               metadata      spans, thread caches
 struct ArenaLayout {
-  static constexpr size_t kClassMapDistance = kMaxWindow >> kPageShift;
+  static constexpr size_t kClassMapDistance = RoundUp(kMaxWindow >> kPageShift, kHugePageSize);
   static constexpr int kBitmapPlanes = 4;
 
   size_t window = 0;  // bytes
@@ -43,9 +44,6 @@ struct ArenaLayout {
   // The layout for a window of `window` bytes, a multiple of kArenaAlignment.
   static ArenaLayout For(size_t window);
 };
-
-// The base of an arena is aligned to this, and so are its objects of up to this alignment.
-inline constexpr size_t kArenaAlignment = 4 * kGiB;
 
 // Thread safety: Init first; then the page heap's lock covers every call but the getters.
 class Arena {
@@ -63,6 +61,9 @@ class Arena {
   // Whether the claims of the flat arrays are reserved as well. Only at Init; the arrays are told
   // when the arena leaves the reserved mode.
   bool claims_reserved() const { return claims_reserved_; }
+  // Whether nobody else maps anything inside the window, unless asked to. Narrow addresses are
+  // shared.
+  static constexpr bool exclusive() { return !kNarrowAddresses; }
   // Bytes obtained as reservation, or claimed in the unreserved mode.
   size_t reservation() const { return reservation_; }
   OsMemory& os() const { return *os_; }
@@ -100,6 +101,7 @@ class Arena {
   // Where the kernel likes.
   bool ReserveAnywhere();
   bool ClaimAnywhere();
+  bool ClaimNarrow();
 
   OsMemory* os_ = nullptr;
   uintptr_t base_ = 0;

@@ -4,6 +4,14 @@
 
 namespace prairie {
 
+void FlatRegion::Init(OsMemory& os, uintptr_t base, size_t capacity, bool reserved) {
+  os_ = &os;
+  base_ = base;
+  capacity_ = RoundUp(capacity, os.PageSize());
+  committed_ = 0;
+  reserved_ = reserved;
+}
+
 bool FlatRegion::Grow(size_t bytes, size_t slack) {
   const size_t page = os_->PageSize();
   const size_t needed = RoundUp(bytes, page);

@@ -17,14 +17,9 @@ class FlatRegion {
  public:
   constexpr FlatRegion() = default;
 
-  // Claims [base, base + capacity), which is all reserved or all not mapped. Maps nothing.
-  void Init(OsMemory& os, uintptr_t base, size_t capacity, bool reserved = false) {
-    os_ = &os;
-    base_ = base;
-    capacity_ = capacity;
-    committed_ = 0;
-    reserved_ = reserved;
-  }
+  // Claims [base, base + capacity), to the end of its last OS page, which is all reserved or all
+  // not mapped. Maps nothing.
+  void Init(OsMemory& os, uintptr_t base, size_t capacity, bool reserved = false);
 
   // Makes the first `bytes` usable, and up to `slack` more if that can be had at once. Returns
   // false (nothing lost) if the system gives no memory, if a foreign mapping is in the way, or if

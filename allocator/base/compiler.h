@@ -22,6 +22,13 @@
 // the declaration, and so spares them a test for a dynamic one.
 #define PRAIRIE_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
 
+// How the mangled names of C++ spell size_t: unsigned long, or, in 32 bits, unsigned int.
+#if __SIZEOF_POINTER__ == 8
+#define PRAIRIE_MANGLED_SIZE "m"
+#else
+#define PRAIRIE_MANGLED_SIZE "j"
+#endif
+
 namespace prairie {
 
 // Tells the processor that this is a spin loop.

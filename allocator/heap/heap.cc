@@ -205,8 +205,7 @@ Span* Heap::AllocateLarge(size_t size, size_t alignment) {
     RecordFailure(size);
     return nullptr;
   }
-  if (size > arena_.window() || alignment > arena_.window() ||
-      (arena_.base() & (alignment - 1)) != 0) {
+  if (size > kMaxObjectSize || size > arena_.window() || alignment > arena_.window()) {
     RecordFailure(size, MemoryLimit::kWindow);
     return nullptr;
   }
@@ -265,7 +264,10 @@ Lookup Heap::Find(const void* pointer) {
   if (c != 0) return FindInSmall(pointer, offset, c);
   found.kind = Lookup::kWild;
   Span* const span = page_map_.span_of(page);
-  if (span == nullptr) return found;
+  if (span == nullptr) {
+    if (!arena_.exclusive() && !page_heap_.IsUsable(page)) found.kind = Lookup::kForeign;
+    return found;
+  }
   const uintptr_t start = AddressOf(span);
   if (span->Covers(page) && span->kind == SpanKind::kLarge) {
     found.span = span;

@@ -72,11 +72,12 @@ void Heap::ReportMisuse(Call call, const void* pointer) {
   };
   const auto arena = [&]() -> Report& {
     // To the frontier; before anything was allocated, what is reserved for it.
-    const size_t extent = fast.extent.load(std::memory_order_relaxed);
+    size_t extent = fast.extent.load(std::memory_order_relaxed);
+    if (extent == 0 && arena_.exclusive()) extent = arena_.reservation();
     return report.Text(" (arena ")
         .Hex(arena_.base())
         .Text(" to ")
-        .Hex(arena_.base() + (extent != 0 ? extent : arena_.reservation()))
+        .Hex(arena_.base() + extent)
         .Text(")");
   };
   switch (found.kind) {

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "allocator/base/config.h"
 #include "allocator/base/report.h"
 #include "allocator/os/sanitizers.h"
 
@@ -88,7 +89,8 @@ size_t LinuxMemory::PageSize() const { return getauxval(AT_PAGESZ); }
 size_t LinuxMemory::PhysicalMemory() const {
   struct sysinfo info;
   if (syscall(SYS_sysinfo, &info) != 0) return 0;
-  return static_cast<size_t>(info.totalram) * info.mem_unit;
+  const uint64_t bytes = uint64_t{info.totalram} * info.mem_unit;
+  return bytes < SIZE_MAX ? static_cast<size_t>(bytes) : SIZE_MAX;
 }
 
 size_t LinuxMemory::AddressSpaceLimit() const {
@@ -103,6 +105,20 @@ bool LinuxMemory::MayUse(uintptr_t address, size_t size) const {
   // has looked whether the range is free. One that asks in another order says EINVAL too.
   constexpr int kQuestion = MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
   return Map(address, size, PROT_NONE, kQuestion) != MAP_FAILED || errno != EEXIST;
+}
+
+uintptr_t LinuxMemory::EndOfAddresses() const {
+  // The kernel keeps 128 MiB for a stack of any limit, and more for a higher one. Of an unlimited
+  // one too: the rest is there for whoever comes first.
+  constexpr size_t kLeastStack = 128 * kMiB;
+  constexpr size_t kMostStack = 512 * kMiB;
+  struct rlimit64 limit;
+  size_t stack = kLeastStack;
+  if (syscall(SYS_prlimit64, 0, RLIMIT_STACK, nullptr, &limit) == 0 &&
+      limit.rlim_cur > kLeastStack) {
+    stack = limit.rlim_cur < kMostStack ? static_cast<size_t>(limit.rlim_cur) : kMostStack;
+  }
+  return MainStackEnd() - stack;
 }
 
 MapResult LinuxMemory::ReserveAt(uintptr_t address, size_t size) {

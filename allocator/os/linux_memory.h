@@ -14,6 +14,7 @@ class LinuxMemory final : public OsMemory {
   size_t PhysicalMemory() const override;
   size_t AddressSpaceLimit() const override;
   bool MayUse(uintptr_t address, size_t size) const override;
+  uintptr_t EndOfAddresses() const override;
   MapResult ReserveAt(uintptr_t address, size_t size) override;
   uintptr_t ReserveAnywhere(size_t size) override;
   MapResult Commit(uintptr_t address, size_t size) override;

@@ -47,6 +47,10 @@ class OsMemory {
   // keeps it for itself, which may end the process that asks. True promises nothing: another thread
   // may be faster, and old kernels do not tell. Changes nothing.
   virtual bool MayUse(uintptr_t address, size_t size) const = 0;
+  // The address below which everything may be mapped: the end of what the kernel grants, without
+  // the room into which the main thread's stack may grow.
+  virtual uintptr_t EndOfAddresses() const = 0;
+
   // none → reserved, at exactly `address`. REQUIRES: MayUse was true of the range.
   virtual MapResult ReserveAt(uintptr_t address, size_t size) = 0;
 

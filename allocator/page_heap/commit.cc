@@ -173,6 +173,8 @@ void PageHeap::FindForeign(PageRun run, int* calls) {
   if (result == MapResult::kOk) {
     SetUsable(run);
     AdviseHugePages(run);
+    // It may be that nobody wants so much of it, and others need the addresses.
+    if (run.length > commit_step_ && arena_->Release(run)) ClearUsable(run);
   } else if (result == MapResult::kOccupied) {
     const PageCount half = RoundToOsPages({run.length.value / 2});
     if (run.length <= os_unit_ || half >= run.length) return GiveUp(run);
@@ -185,6 +187,7 @@ void PageHeap::GiveUp(PageRun run) {
   PageRun gone;
   while (index_.FirstWith(Bits::kFree, true, run, &gone)) {
     index_.MarkUsed(gone);
+    page_map_->SetSpan(gone, nullptr);
     free_ = free_ - gone.length;
     foreign_ = foreign_ + gone.length;
     run = {gone.end(), run.end() - gone.end()};

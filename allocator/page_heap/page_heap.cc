@@ -80,9 +80,14 @@ Span* PageHeap::Allocate(PageCount pages, PageCount alignment, SpanKind kind) {
 
 bool PageHeap::FindOrExtend(PageCount pages, Alignment alignment, PageRun* run) {
   const PageCount unit = alignment.pages;
-  if (pages.bytes() > arena_->window() || unit.bytes() > arena_->window()) return false;
+  const PageCount window = PagesFor(arena_->window());
+  if (pages > window || unit > window) return false;
+  // Powers of two are promised of addresses; other numbers mean the slot grid, which begins at the
+  // base.
+  const uint32_t base_page = static_cast<uint32_t>(arena_->base() >> kPageShift);
+  const PageCount phase = {IsPowerOfTwo(unit.value) ? base_page % unit.value : 0};
   for (int attempt = 0; attempt < kMostHoles; ++attempt) {
-    if (index_.FindFree(pages, unit, run)) return true;
+    if (index_.FindFree(pages, unit, run, phase)) return true;
     // A preference is not worth new pages where address space is short.
     if (!arena_->reserved() && !alignment.must && index_.FindFree(pages, {1}, run)) return true;
     // What is missing behind the free run that ends at the frontier, if one does.
@@ -90,7 +95,7 @@ bool PageHeap::FindOrExtend(PageCount pages, Alignment alignment, PageRun* run) 
     if (frontier_.value > 0 && index_.All(Bits::kFree, {{frontier_.value - 1}, {1}})) {
       index_.LastFreeWith(Bits::kFree, frontier_, pages + unit, &tail);
     }
-    const uint32_t over = tail.begin.value % unit.value;
+    const uint32_t over = (tail.begin + phase).value % unit.value;
     const PageId begin = over == 0 ? tail.begin : tail.begin + (unit - PageCount{over});
     *run = {begin, pages};
     if (run->end() <= frontier_) return true;

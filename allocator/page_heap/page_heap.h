@@ -99,6 +99,9 @@ class PageHeap {
   // After TakePressure: whether what is committed is below the soft limit again.
   bool IsRelieved();
 
+  // Whether `page`, below the frontier, is committed. Without the lock: it may be out of date.
+  bool IsUsable(PageId page) const { return index_.All(Bits::kUsable, {page, {1}}); }
+
   PageHeapStats stats();
   SpinLock& lock() { return lock_; }
   const Arena& arena() const { return *arena_; }

@@ -31,7 +31,8 @@ uint32_t NextBit(const uint64_t (&words)[n], bool value, uint32_t from, uint32_t
 
 void PageIndex::Init(const Arena& arena) {
   const ArenaLayout& layout = arena.layout();
-  const size_t chunks = layout.window >> (kPageShift + kChunkShift);
+  // In whole groups, as EnsurePages asks for them; a narrow window may end within one.
+  const size_t chunks = RoundUp(layout.window >> (kPageShift + kChunkShift), kFanout);
   const bool reserved = arena.claims_reserved();
   chunks_.Init(arena.os(), arena.base() - layout.index_chunks_distance, chunks, reserved);
   static_assert(sizeof(Chunk) == 208, "ArenaLayout claims 208 bytes a chunk");
@@ -165,12 +166,13 @@ bool PageIndex::FindIn(int level, EntryRange range, uint32_t from, uint32_t leng
   return false;
 }
 
-bool PageIndex::FindFree(PageCount length, PageCount alignment, PageRun* found) const {
+bool PageIndex::FindFree(PageCount length, PageCount alignment, PageRun* found,
+                         PageCount phase) const {
   const uint64_t surely = uint64_t{length.value} + alignment.value - 1;
   if (length.value == 0 || surely > UINT32_MAX / 2) return false;
   const EntryRange all = {0, TopEntries()};
-  const auto align = [alignment](uint32_t page) {
-    const uint32_t over = page % alignment.value;
+  const auto align = [alignment, phase](uint32_t page) {
+    const uint32_t over = (page + phase.value) % alignment.value;
     return over == 0 ? page : page + (alignment.value - over);
   };
   // Most runs that are long enough are holes that such a span has left, and are aligned.

@@ -41,7 +41,8 @@ class PageIndex {
   // A free run of `length` pages whose start is a multiple of `alignment` pages (any number, not
   // only powers of two). The lowest one if it is among the first kAlignedTries runs that are long
   // enough, else the lowest in a run of length + alignment - 1. False if there is none of these.
-  bool FindFree(PageCount length, PageCount alignment, PageRun* found) const;
+  // `phase` pages, fewer than `alignment`, are added to the start before it is looked at.
+  bool FindFree(PageCount length, PageCount alignment, PageRun* found, PageCount phase = {}) const;
 
   void MarkFree(PageRun run);
   void MarkUsed(PageRun run);
@@ -83,7 +84,7 @@ class PageIndex {
     friend bool operator==(const Summary&, const Summary&) = default;
   };
 
-  struct Chunk {
+  struct alignas(8) Chunk {          // i386 would align its words to 4.
     uint64_t words[3][kChunkWords];  // by Bits
     Summary summary;
   };

@@ -10,7 +10,7 @@ root=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd -P)
 readonly root
 
 # The configurations of .bazelrc that a user may choose.
-readonly known_configs="debug asan tsan ubsan clang ci"
+readonly known_configs="debug asan tsan ubsan clang ci i386"
 
 say() { printf '%s: %s\n' "$command_name" "$*" >&2; }
 

@@ -21,7 +21,7 @@ def _merged_archive_impl(ctx):
         linked = ctx.actions.declare_file("%s_%s.o" % (ctx.label.name, library.label.name))
         objects.append(linked)
         arguments = ctx.actions.args()
-        arguments.add_all(["-r", "-o", linked, "--whole-archive"])
+        arguments.add_all(ctx.attr.linker_flags + ["-r", "-o", linked, "--whole-archive"])
         arguments.add_all(archives)
         ctx.actions.run(
             executable = toolchain.ld_executable,
@@ -47,6 +47,7 @@ the allocator's functions or none, never its malloc with the C library's calloc.
 object of its own, needs the C++ runtime, which a C program has not.
 """,
     attrs = {
+        "linker_flags": attr.string_list(),
         "libraries": attr.label_list(mandatory = True, providers = [CcInfo]),
         "_cc_toolchain": attr.label(default = Label("@bazel_tools//tools/cpp:current_cc_toolchain")),
     },

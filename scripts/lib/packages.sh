@@ -12,13 +12,16 @@ packages_test_build=(libgtest-dev libgmock-dev libbenchmark-dev python3)
 
 # The real programs that the integration tests run.
 # redis-tools without redis-server: that package starts a service, and the server is the same file as redis-check-rdb.
-packages_test_programs=(git lua5.4 nodejs perl redis-tools sqlite3 tar xz-utils)
+packages_test_programs=(git lua5.4 nodejs perl qemu-user redis-tools sqlite3 tar valgrind xz-utils)
 
 # The demonstration of scripts/run.
 packages_demonstration=(python3)
 
 # The second compiler (--config=clang).
 packages_clang=(clang)
+
+# 32-bit programs (--config=i386).
+packages_i386=(g++-multilib)
 
 # scripts/lint.
 packages_lint=(clang-format clang-tidy python3)

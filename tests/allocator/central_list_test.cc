@@ -182,7 +182,7 @@ TEST_P(CentralListTest, ASmashedObjectEndsTheListAndStaysOut) {
     const auto objects = FetchAll(c, 10);
     const ObjectList list = ListOf({objects[0], objects[1], objects[2], objects[3]});
     if (smash_link) {
-      objects[1]->next = reinterpret_cast<FreeObject*>(uintptr_t{0x4141414141414141});
+      objects[1]->next = reinterpret_cast<FreeObject*>(static_cast<uintptr_t>(0x4141414141414141));
     } else {
       objects[1]->mark = 0;
     }

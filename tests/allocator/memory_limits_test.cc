@@ -24,6 +24,9 @@ void PrintTo(const LimitFinding& finding, std::ostream* stream) {
 
 namespace {
 
+// Of what the machine has; more than an address can say in 32 bits.
+constexpr uint64_t kGigabyte = kGiB;
+
 constexpr LimitFinding kNoneReached = {MemoryLimit::kUnknown, 0, 0};
 
 class MemoryLimitsTest : public testing::Test {
@@ -31,7 +34,7 @@ class MemoryLimitsTest : public testing::Test {
   // A machine of 8 GiB with nothing near a limit.
   void SetUp() override {
     WriteStatus(100 * kMiB, 60 * kMiB);
-    WriteOvercommit(0, 4 * kGiB, kGiB);
+    WriteOvercommit(0, 4 * kGigabyte, kGigabyte);
     WriteMappings(65530, 50);
     root_.Write("/proc/self/cgroup", "0::/\n");
     sources_.root = root_.path();
@@ -104,23 +107,24 @@ TEST_F(MemoryLimitsTest, Data) {
 TEST_F(MemoryLimitsTest, OfSeveralTheOneWithTheLeastRoom) {
   sources_.address_space_limit = 110 * kMiB;
   sources_.data_limit = 65 * kMiB;
-  EXPECT_EQ(Find(kGiB).limit, MemoryLimit::kData);
+  EXPECT_EQ(Find(kGigabyte).limit, MemoryLimit::kData);
   sources_.data_limit = 75 * kMiB;
-  EXPECT_EQ(Find(kGiB).limit, MemoryLimit::kAddressSpace);
-  WriteOvercommit(2, 4 * kGiB, 4 * kGiB - kMiB);
-  EXPECT_EQ(Find(kGiB).limit, MemoryLimit::kOvercommit);
+  EXPECT_EQ(Find(kGigabyte).limit, MemoryLimit::kAddressSpace);
+  WriteOvercommit(2, 4 * kGigabyte, 4 * kGigabyte - kMiB);
+  EXPECT_EQ(Find(kGigabyte).limit, MemoryLimit::kOvercommit);
 }
 
 TEST_F(MemoryLimitsTest, StrictOvercommit) {
-  WriteOvercommit(2, 4 * kGiB, 3 * kGiB);
-  EXPECT_EQ(Find(2 * kGiB), (LimitFinding{MemoryLimit::kOvercommit, 4 * kGiB, 3 * kGiB}));
-  EXPECT_EQ(Find(kGiB / 2), kNoneReached);
-  WriteOvercommit(1, 4 * kGiB, 3 * kGiB);
-  EXPECT_EQ(Find(2 * kGiB), kNoneReached) << "1: never refused";
+  WriteOvercommit(2, 4 * kGigabyte, 3 * kGigabyte);
+  EXPECT_EQ(Find(2 * kGigabyte),
+            (LimitFinding{MemoryLimit::kOvercommit, 4 * kGigabyte, 3 * kGigabyte}));
+  EXPECT_EQ(Find(kGigabyte / 2), kNoneReached);
+  WriteOvercommit(1, 4 * kGigabyte, 3 * kGigabyte);
+  EXPECT_EQ(Find(2 * kGigabyte), kNoneReached) << "1: never refused";
 }
 
 TEST_F(MemoryLimitsTest, StrictOvercommitKeepsSomeBack) {
-  WriteOvercommit(2, 4 * kGiB, 4 * kGiB - 20 * kMiB);
+  WriteOvercommit(2, 4 * kGigabyte, 4 * kGigabyte - 20 * kMiB);
   EXPECT_EQ(Find(12 * kMiB), kNoneReached);
   root_.Write("/proc/sys/vm/admin_reserve_kbytes", "8192\n");
   EXPECT_EQ(Find(12 * kMiB).limit, MemoryLimit::kOvercommit);
@@ -131,8 +135,8 @@ TEST_F(MemoryLimitsTest, StrictOvercommitKeepsSomeBack) {
 }
 
 TEST_F(MemoryLimitsTest, TheHeuristicRefusesMoreThanThereIs) {
-  EXPECT_EQ(Find(10 * kGiB), (LimitFinding{MemoryLimit::kOvercommit, 9 * kGiB, 0}));
-  EXPECT_EQ(Find(8 * kGiB), kNoneReached);
+  EXPECT_EQ(Find(10 * kGigabyte), (LimitFinding{MemoryLimit::kOvercommit, 9 * kGigabyte, 0}));
+  EXPECT_EQ(Find(8 * kGigabyte), kNoneReached);
 }
 
 TEST_F(MemoryLimitsTest, Mappings) {
@@ -153,7 +157,7 @@ TEST_F(MemoryLimitsTest, CgroupVersion2) {
 
 TEST_F(MemoryLimitsTest, ACgroupAboveMayBeTheTightest) {
   root_.Write("/proc/self/cgroup", "0::/a/b/c\n");
-  WriteCgroup("/a/b/c", std::to_string(kGiB), 10 * kMiB);
+  WriteCgroup("/a/b/c", std::to_string(kGigabyte), 10 * kMiB);
   WriteCgroup("/a", std::to_string(300 * kMiB), 299 * kMiB);
   EXPECT_EQ(Find(5 * kMiB), (LimitFinding{MemoryLimit::kCgroup, 300 * kMiB, 299 * kMiB}));
   WriteCgroup("", std::to_string(500 * kMiB), 500 * kMiB);  // as inside a container
@@ -223,8 +227,8 @@ TEST(ThisProcessTest, LimitsAreRead) {
   struct rlimit old;
   ASSERT_EQ(getrlimit(RLIMIT_DATA, &old), 0);
   const LimitSources before = LimitSources::OfThisProcess();
-  const rlim_t some = 40 * kGiB;
-  if (old.rlim_max < some) GTEST_SKIP() << "the hard RLIMIT_DATA is below 40 GiB";
+  const rlim_t some = 3 * kGigabyte;
+  if (old.rlim_max < some) GTEST_SKIP() << "the hard RLIMIT_DATA is below 3 GiB";
   struct rlimit changed = {some, old.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_DATA, &changed), 0);
   const LimitSources with_some = LimitSources::OfThisProcess();

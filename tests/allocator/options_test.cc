@@ -76,8 +76,10 @@ TEST(OptionsTest, SizesAreBytesOrHaveAUnit) {
   EXPECT_EQ(ParseWell("limit=256M").limit, 256U << 20);
   EXPECT_EQ(ParseWell("limit=256m,limit=2g").limit, size_t{2} << 30);
   EXPECT_EQ(ParseWell("limit=5k").limit, 5U << 10);
-  EXPECT_EQ(ParseWell("limit=18446744073709551615").limit, SIZE_MAX);
-  EXPECT_EQ(ParseWell("limit=17179869183G").limit, SIZE_MAX - (size_t{1} << 30) + 1);
+  const std::string most = std::to_string(SIZE_MAX);
+  EXPECT_EQ(ParseWell(("limit=" + most).c_str()).limit, SIZE_MAX);
+  const std::string gigabytes = std::to_string(SIZE_MAX >> 30) + "G";
+  EXPECT_EQ(ParseWell(("limit=" + gigabytes).c_str()).limit, SIZE_MAX - (size_t{1} << 30) + 1);
 }
 
 TEST(OptionsTest, BadSizesAreOneLineAndChangeNothing) {

@@ -58,11 +58,11 @@ TEST_F(PageMapTest, WithoutMemoryItStaysUsable) {
   ASSERT_TRUE(map_.EnsurePages({100}, 0));
   for (int n = 1; n <= 2; ++n) {
     heap_.os().FailFromNth(n);
-    EXPECT_FALSE(map_.EnsurePages({1000000}, 0));
+    EXPECT_FALSE(map_.EnsurePages({400000}, 0));
     heap_.os().Heal();
     EXPECT_EQ(map_.class_of({99}), 0);
   }
-  EXPECT_TRUE(map_.EnsurePages({1000000}, 0));
+  EXPECT_TRUE(map_.EnsurePages({400000}, 0));
 }
 
 TEST_F(PageMapTest, ASpanCoversItsPagesUntilItIsRetired) {

@@ -17,7 +17,7 @@ TEST(SanitizersTest, TheOneInThisProcessIsSeen) {
 }
 
 TEST(SanitizersTest, WithoutOneEverythingIsLeft) {
-  EXPECT_TRUE(SanitizerLeaves(Sanitizer::kNone, kArenaHint, kTiB));
+  EXPECT_TRUE(SanitizerLeaves(Sanitizer::kNone, kArenaHint, kMinWindow));
   EXPECT_TRUE(SanitizerLeaves(Sanitizer::kNone, 0, SIZE_MAX));
 }
 

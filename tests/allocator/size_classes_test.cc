@@ -10,8 +10,8 @@ namespace prairie {
 namespace {
 
 constexpr uint64_t kSeed = 20111109;
-constexpr uint64_t kEndOfOffsets = uint64_t{1} << 44;
-static_assert(kEndOfOffsets == kMaxWindow);
+constexpr uint64_t kEndOfOffsets = kMaxWindow;
+static_assert(kEndOfOffsets <= uint64_t{1} << 44);
 
 size_t SizeOf(int c) { return kSizeClasses[c].size; }
 

@@ -7,6 +7,7 @@ import resource
 
 MEGABYTE = 1 << 20
 ADDR_NO_RANDOMIZE = 0x0040000
+ADDR_LIMIT_3GB = 0x8000000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +17,8 @@ class Case:
     child. `options` are added to PRAIRIE_OPTIONS. `stderr` is what each of its lines begins with.
     `needs`: the MiB of address space and data without which it cannot be, and why, unless `limits`
     sets its own; `needs_free_hint`: why nobody else may sit where the arena begins;
-    `needs_overcommit`: why vm.overcommit_memory may not be 2."""
+    `needs_overcommit`: why vm.overcommit_memory may not be 2; `bits`: the case is part of the table
+    only where addresses have so many."""
 
     name: str
     program: str
@@ -34,6 +36,7 @@ class Case:
     needs: tuple = (0, "")
     needs_free_hint: str = ""
     needs_overcommit: str = ""
+    bits: int | None = None
 
 
 def simple(program, *arguments, **more):
@@ -43,6 +46,10 @@ def simple(program, *arguments, **more):
 
 def no_randomization():
     ctypes.CDLL(None).personality(ADDR_NO_RANDOMIZE)
+
+
+def three_gigabytes():
+    ctypes.CDLL(None).personality(ADDR_LIMIT_3GB)
 
 
 def close_standard_streams():
@@ -114,7 +121,7 @@ LIBRARIES = (
 
 SIGNALS = (
     simple("crash_handler", needs=(128, STACKS)),
-    simple("signal_storm", needs=(128, STACKS)),
+    simple("signal_storm", timeout=120, needs=(128, STACKS)),
 ) + tuple(
     simple(
         "abort_handler",
@@ -242,6 +249,20 @@ ADDRESS_LIMITS = fills(resource.RLIMIT_AS) + (
     ),
 )
 
+WHOLE_ADDRESS_SPACE = tuple(
+    Case(
+        f"whole_address_space {size}{name}",
+        "whole_address_space",
+        (size,),
+        limits={resource.RLIMIT_AS: 400 * MEGABYTE} if "RLIMIT" in name else {},
+        before_exec=three_gigabytes if "3 GiB" in name else None,
+        timeout=60,
+        bits=bits,
+    )
+    for size in ("100000", "1048576")
+    for name, bits in ((" under RLIMIT_AS", None), ("", 32), (" of 3 GiB", 32))
+)
+
 DATA_LIMITS = fills(resource.RLIMIT_DATA) + (
     limited("threads_at_the_limit", resource.RLIMIT_DATA, 64),
     Case(
@@ -293,7 +314,8 @@ NAMED_LIMITS = (
         options="limit=48M",
         said="1000000): the limit of the heap (limit=, prairie_set_limit) is 48 MiB, 4",
     )
-    + named("window", said="1152921504606846976): the window of the arena is ")
+    + named("window", said="1152921504606846976): the window of the arena is ", bits=64)
+    + named("window", said="4293918720): the window of the arena is ", bits=32)
 )
 
 OWN_LIMIT = (
@@ -345,4 +367,5 @@ GROUPS = {
     "data_limits": DATA_LIMITS,
     "named_limits": NAMED_LIMITS,
     "own_limit": OWN_LIMIT,
+    "whole_address_space": WHOLE_ADDRESS_SPACE,
 }

@@ -7,7 +7,7 @@
 
 namespace {
 
-volatile size_t impossible = size_t{1} << 60;
+volatile size_t impossible = SIZE_MAX / 16 * 15;
 int calls = 0;
 
 void SetHandlerThatThrows() {

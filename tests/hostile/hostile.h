@@ -26,13 +26,18 @@
 inline constexpr size_t kKilobyte = 1024;
 inline constexpr size_t kMegabyte = 1024 * kKilobyte;
 inline constexpr size_t kGigabyte = 1024 * kMegabyte;
-inline constexpr uintptr_t kArenaHint = 0xf800000000;
+inline constexpr bool kNarrowAddresses = sizeof(void*) == 4;
 
-// Where a block of Prairie's lies: its first reservation is 64 GiB, at the hint or, if somebody is
-// there, some TiB behind it.
+// Where the arena begins if nothing is in its way.
+inline constexpr uintptr_t kArenaHint =
+    static_cast<uintptr_t>(kNarrowAddresses ? 0x0cc00000 : 0xf800000000);
+
+// Whether a block is Prairie's: it lies at the hint or, if somebody is there, some TiB behind it,
+// with nobody else in the first 64 GiB. In 32 bits: in the first GiB of a heap that is not large.
 inline bool InArena(const void* block) {
-  const uintptr_t offset = reinterpret_cast<uintptr_t>(block) - kArenaHint;
-  return offset >> 40 < 5 && (offset & (1024 * kGigabyte - 1)) >> 36 == 0;
+  const uint64_t offset = reinterpret_cast<uintptr_t>(block) - uint64_t{kArenaHint};
+  if (kNarrowAddresses) return offset >> 30 == 0;
+  return offset >> 40 < 5 && (offset & ((uint64_t{1} << 40) - 1)) >> 36 == 0;
 }
 
 inline void Say(const char* line) {

@@ -8,6 +8,8 @@
 
 namespace {
 
+volatile size_t too_much = kNarrowAddresses ? SIZE_MAX / 16 * 15 : static_cast<size_t>(64ULL << 40);
+
 constexpr int kBlocks = 4000;
 Block blocks[kBlocks];
 
@@ -31,7 +33,7 @@ void WithLimitOf(__rlimit_resource_t which, rlim_t bytes) {
     free(block);
   }
   errno = 0;
-  CHECK(malloc(64 * kGigabyte * 1024) == nullptr && errno == ENOMEM);
+  CHECK(malloc(too_much) == nullptr && errno == ENOMEM);
   for (Block& block : blocks) block.Free();
   Block small;  // There is room now: it was just freed.
   small.Allocate(1000, 1);

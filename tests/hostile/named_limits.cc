@@ -122,10 +122,11 @@ void HitMappings() {
 }
 
 void HitWindow() {
-  volatile size_t huge = size_t{1} << 60;
+  constexpr auto kHuge = static_cast<size_t>(kNarrowAddresses ? 0xfff00000 : 1ULL << 60);
+  volatile size_t huge = kHuge;
   errno = 0;
   CHECK(malloc(huge) == nullptr && errno == ENOMEM);
-  CheckFailure(LastFailure(), "window", size_t{1} << 60);
+  CheckFailure(LastFailure(), "window", kHuge);
 }
 
 }  // namespace

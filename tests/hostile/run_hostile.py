@@ -49,11 +49,12 @@ def main():
     parser.add_argument("filter", nargs="?", default="", help="only cases whose name contains this")
     arguments = preloaded.parse(parser)
     names = {"library": arguments.library, "programs": arguments.programs}
+    bits = 32 if preloaded.has_32_bits(arguments.library) else 64
     score = preloaded.Score()
     for mode in [arguments.mode] if arguments.mode else list(preloaded.MODES):
         for group in [arguments.group] if arguments.group else list(GROUPS):
             for case in GROUPS[group]:
-                if arguments.filter not in case.name:
+                if arguments.filter not in case.name or case.bits not in (None, bits):
                     continue
                 name = f"{case.name.format(library='libprairie.so', programs='.')} ({mode})"
                 if unmet := unmet_need(case):

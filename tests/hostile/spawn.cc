@@ -35,6 +35,8 @@ __attribute__((noinline)) pid_t VforkAndExec(const char* program, char** argumen
 }  // namespace
 
 int main() {
+  // The system's programs are 64-bit, and their loader would complain.
+  if (kNarrowAddresses) unsetenv("LD_PRELOAD");
   std::vector<std::thread> threads;
   for (uint64_t i = 0; i < 2; ++i) {
     threads.emplace_back([i] {

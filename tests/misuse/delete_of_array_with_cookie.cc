@@ -4,7 +4,7 @@
 int main() {
   struct Thing {
     ~Thing() { value = 0; }
-    long value = 1;
+    alignas(8) long long value = 1;
   };
   Thing* p = new Thing[12];
   Show("o", reinterpret_cast<char*>(p) - 8);

@@ -3,13 +3,13 @@
 
 int main() {
   struct First {
-    long a = 1;
+    long long a = 1;
   };
   struct Second {
-    long b = 2;
+    long long b = 2;
   };
   struct Both : First, Second {
-    long c[4] = {};
+    long long c[4] = {};
   };
   Both* o = new Both;
   Second* p = o;

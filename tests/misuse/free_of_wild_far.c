@@ -1,9 +1,10 @@
-// Frees an address 16 GiB behind a block, where no heap of this size reaches.
+// Frees an address 16 GiB (in 32 bits 1 GiB) behind a block, where no heap of this size reaches.
 #include "misuse.h"
 
 int main(void) {
   void* block = Get(64);
-  void* p = Address(((uintptr_t)block + ((uintptr_t)16 << 30)) & ~(uintptr_t)15);
+  void* p = Address(((uintptr_t)block + ((uintptr_t)1 << (sizeof(void*) == 4 ? 30 : 34))) &
+                    ~(uintptr_t)15);
   Show("p", p);
   free(p);
   return 0;

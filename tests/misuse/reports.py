@@ -5,8 +5,9 @@ import re
 
 PAGE = 8192
 LARGEST_SMALL = 32768
-# Where the arena may begin: the next one is for when somebody sits in the first.
-ARENA_HINTS = tuple(0xF800000000 + (step << 40) for step in range(5))
+# Where the arena may begin: in 32 bits, and in 64, where the next one is for when somebody sits in the first.
+ARENA_HINT_32_BITS = 0x0CC00000
+ARENA_HINTS = (ARENA_HINT_32_BITS,) + tuple(0xF800000000 + (step << 40) for step in range(5))
 HEX = r"0x[0-9a-f]+"
 # "1 page", "2 pages", and never "1 pages".
 SPAN = rf"span (?P<span>{HEX}) \((?P<pages>1(?= page\))|(?!1 )\d+(?= pages\))) pages?\)"
@@ -95,7 +96,9 @@ class Report:
                 return f"{pages} pages do not hold {self.size} bytes"
         if "begin" in found:
             begin, end = found["begin"], found["end"]
-            if begin % PAGE or end % PAGE or begin >= end:
+            # Before anything was allocated a 32-bit arena ends where it begins: it reserves nothing.
+            empty = begin == end and begin == ARENA_HINT_32_BITS
+            if begin % PAGE or end % PAGE or (begin >= end and not empty):
                 return f"arena {begin:#x} to {end:#x} is none"
             if begin <= pointer < end:
                 return f"{pointer:#x} is inside the arena {begin:#x} to {end:#x}"

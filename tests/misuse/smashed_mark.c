@@ -6,7 +6,7 @@ int main(void) {
   void* volatile other = Get(64);
   free(p);
   Show("p", p);
-  memset(Moved(p, 8), 0x5a, 8);
+  memset(Moved(p, sizeof(void*)), 0x5a, sizeof(void*));
   for (int i = 0; i < 100000; ++i) {
     void* volatile block = malloc(64);
     if (block == NULL || other == NULL) return 2;

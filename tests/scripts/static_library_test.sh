@@ -4,7 +4,8 @@ set -euo pipefail
 source tests/scripts/cases.sh
 
 archive=$PWD/$1
-readonly archive
+width=("${@:2}") # -m32 for a 32-bit archive
+readonly archive width
 cd "${TEST_TMPDIR:?}"
 
 if LC_ALL=C nm "$archive" | grep -qE ' U __(a|t|ub)san_'; then
@@ -31,12 +32,13 @@ EOF
 
 # Nothing else in it throws or catches std::bad_alloc, or knows of new-handlers.
 cat >out_of_memory.cc <<'EOF'
+#include <cstdint>
 #include <cstdio>
 #include <new>
 
 namespace {
 
-constexpr std::size_t kTooMuch = std::size_t{1} << 62;
+constexpr std::size_t kTooMuch = SIZE_MAX / 4 * 3;
 int calls = 0;
 
 struct FromHandler {};
@@ -89,7 +91,7 @@ printf '#include <stdlib.h>\nint main(void) { char* p = calloc(3, 5); free(p); r
 links() {
   local name=$1 wanted=$2 output status=0
   shift 2
-  if ! output=$("$@" -o program "$archive" 2>&1); then
+  if ! output=$("$@" "${width[@]}" -o program "$archive" 2>&1); then
     fail "$name" "does not link: ${output//$'\n'/ }"
     return
   fi

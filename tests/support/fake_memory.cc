@@ -185,7 +185,7 @@ bool FakeMemory::Require(Call call, uintptr_t address, size_t size, State state)
 }
 
 MapResult FakeMemory::MayTake(uintptr_t address, size_t size, State state) const {
-  if (address + size > end_of_addresses_ || !IsLocked(address, size, State::kNone)) {
+  if (uint64_t{address} + size > end_of_addresses_ || !IsLocked(address, size, State::kNone)) {
     EXPECT_FALSE(Overlaps(address, size, State::kForbidden)) << std::hex << address;
     return MapResult::kOccupied;
   }

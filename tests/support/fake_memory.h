@@ -19,7 +19,8 @@
 namespace prairie {
 
 // Where nothing of this process lies, with room for tests that map at an address of their own.
-inline constexpr uintptr_t kFreeAddress = uintptr_t{kThreadSanitizer ? 0x40 : 0x2000} << 32;
+inline constexpr uintptr_t kFreeAddress =
+    ByAddressWidth(uint64_t{kThreadSanitizer ? 0x40 : 0x2000} << 32, 0x30000000);
 
 // Thread safety: any thread.
 class FakeMemory final : public OsMemory {
@@ -105,6 +106,7 @@ class FakeMemory final : public OsMemory {
   size_t PhysicalMemory() const override { return physical_memory_; }
   size_t AddressSpaceLimit() const override { return address_space_limit_; }
   bool MayUse(uintptr_t address, size_t size) const override;
+  uintptr_t EndOfAddresses() const override { return end_of_addresses_; }
   MapResult ReserveAt(uintptr_t address, size_t size) override;
   uintptr_t ReserveAnywhere(size_t size) override;
   MapResult Commit(uintptr_t address, size_t size) override;
@@ -150,7 +152,7 @@ class FakeMemory final : public OsMemory {
   size_t address_space_limit_ = SIZE_MAX;
   size_t data_limit_ = SIZE_MAX;
   size_t in_use_ = 0;
-  uintptr_t end_of_addresses_ = uintptr_t{1} << 47;
+  uintptr_t end_of_addresses_ = ByAddressWidth(uint64_t{1} << 47, 0xf7c00000);
   FailedMove failed_move_ = FailedMove::kStays;
 
   // Questions are calls too.

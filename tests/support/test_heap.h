@@ -30,7 +30,7 @@ struct TestHeapConfig {
 
 class TestHeap {
  public:
-  static constexpr uintptr_t kMarkKey = 0x0123456789abcdef;
+  static constexpr uintptr_t kMarkKey = static_cast<uintptr_t>(0x0123456789abcdef);
 
   explicit TestHeap(const TestHeapConfig& config = {});
 

@@ -19,18 +19,27 @@ __libc_mallinfo __libc_cfree __posix_memalign
 """.split()
 
 ALIGN, NOTHROW = "St11align_val_t", "RKSt9nothrow_t"
-NEW = [f"_Zn{kind}m{more}" for kind in "wa" for more in ("", NOTHROW, ALIGN, ALIGN + NOTHROW)]
-DELETE = [
-    f"_Zd{kind}Pv{more}"
-    for kind in "la"
-    for more in ("", "m", NOTHROW, ALIGN, "m" + ALIGN, ALIGN + NOTHROW)
-]
 
-LIMITS = ["setrlimit", "setrlimit64", "prlimit", "prlimit64"]  # To see RLIMIT_AS change.
+# To see RLIMIT_AS change and give the reservation back; in 32 bits there is none.
+LIMITS = ["setrlimit", "setrlimit64", "prlimit", "prlimit64"]
 
-EXPECTED = C_NAMES + NEW + DELETE + LIMITS
+
+def cpp_names(size):
+    """The forms of new and delete. `size`: the mangled size_t, m in 64 bits and j in 32."""
+    new = [
+        f"_Zn{kind}{size}{more}" for kind in "wa" for more in ("", NOTHROW, ALIGN, ALIGN + NOTHROW)
+    ]
+    delete = [
+        f"_Zd{kind}Pv{more}"
+        for kind in "la"
+        for more in ("", size, NOTHROW, ALIGN, size + ALIGN, ALIGN + NOTHROW)
+    ]
+    assert (len(new), len(delete)) == (8, 12)
+    return new + delete
+
+
 ALLOWED = re.compile(r"prairie_\w+|_init|_fini|__bss_start|_edata|_end")  # C API; linker's own.
-NEEDED = {"libc.so.6", "ld-linux-x86-64.so.2"}
+NEEDED = {"libc.so.6", "ld-linux-x86-64.so.2", "ld-linux.so.2"}
 STATIC_TLS_BYTES = 8  # One pointer: dlopen works even when little of the surplus is left.
 
 
@@ -43,21 +52,22 @@ def main():
     arguments = preloaded.parse(preloaded.parser(__doc__))
     library = str(arguments.library)
     score = preloaded.Score()
+    narrow = preloaded.has_32_bits(library)
+    expected = C_NAMES + cpp_names("j" if narrow else "m") + ([] if narrow else LIMITS)
 
     kinds = {}
     for line in lines("nm", "-D", "--defined-only", library):
         _, kind, name = line.split()
         if not kind.islower() or kind == "i":  # A local one is for the dynamic linker alone.
             kinds[name.partition("@")[0]] = kind
-    assert (len(NEW), len(DELETE)) == (8, 12)
-    for name in EXPECTED:
+    for name in expected:
         wrong = None
         if name not in kinds:
             wrong = "not exported"
         elif kinds[name] not in "TWi":
             wrong = f"exported, but as {kinds[name]!r} and no function"
         score.record(f"exports {name}", wrong)
-    others = [name for name in kinds if name not in EXPECTED and not ALLOWED.fullmatch(name)]
+    others = [name for name in kinds if name not in expected and not ALLOWED.fullmatch(name)]
     score.record("exports nothing else", f"also exports {others}" if others else None)
     for name in (
         "prairie_malloc",
@@ -81,7 +91,7 @@ def main():
     score.record("takes no more static TLS than a pointer", wrong)
     symbols = lines("nm", "-D", "--undefined-only", library)
     undefined = {line.split()[-1].partition("@")[0] for line in symbols}
-    wrong = "it does" if "__tls_get_addr" in undefined else None
+    wrong = "it does" if undefined & {"__tls_get_addr", "___tls_get_addr"} else None
     score.record("calls no __tls_get_addr, which allocates", wrong)
     own = sorted(undefined & set(C_NAMES))
     wrong = f"imports {own}" if own else None

@@ -111,7 +111,7 @@ TEST(NewDeleteTest, ZeroBytesAreUniqueBlocks) {
 TEST(NewDeleteTest, BadAllocOrNullForTooMuch) {
   for (const NewForm& form : kNewForms) {
     const bool throws = std::string(form.name).find("nothrow") == std::string::npos;
-    for (size_t size : {size_t{PTRDIFF_MAX} + 1, SIZE_MAX, SIZE_MAX - 63, size_t{1} << 50}) {
+    for (size_t size : {size_t{PTRDIFF_MAX} + 1, SIZE_MAX, SIZE_MAX - 63, TooMuch(50)}) {
       // libstdc++ 12 rounds such sizes up to a multiple of the alignment, and they become zero.
       if (form.aligned && size > SIZE_MAX - 64 && !UnderPrairie()) continue;
       bool thrown = false;
@@ -132,8 +132,8 @@ TEST(NewDeleteTest, BadAllocPassesThroughFramesAndThreads) {
   for (int i = 0; i < 50; ++i) {
     std::thread([] {
       std::vector<int> kept(1000, 1);
-      EXPECT_THROW(std::vector<char> huge(Opaque(size_t{1} << 60)), std::bad_alloc);
-      EXPECT_THROW(std::make_unique<char[]>(Opaque(size_t{1} << 55)), std::bad_alloc);
+      EXPECT_THROW(::operator delete(::operator new(Opaque(TooMuch(60)))), std::bad_alloc);
+      EXPECT_THROW(std::make_unique<char[]>(Opaque(TooMuch(55))), std::bad_alloc);
       EXPECT_EQ(kept[999], 1);
     }).join();
   }

@@ -15,7 +15,7 @@ namespace {
 using std::align_val_t;
 using std::nothrow;
 
-constexpr size_t kImpossible = size_t{1} << 60;
+constexpr size_t kImpossible = TooMuch(60);
 
 int calls = 0;
 void* ballast = nullptr;

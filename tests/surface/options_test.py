@@ -13,7 +13,6 @@ from tests.surface import preloaded  # noqa: E402
 
 KEYS = ("arena", "foreign", "help", "limit", "on_error", "stats", "thp", "verbose")
 VALUES = ("abort", "report", "ignore", "auto", "unreserved", "always", "never", "SIZE")
-PROGRAM = ["/bin/echo", "hello"]
 WARNING = "prairie: warning: PRAIRIE_OPTIONS: "
 
 
@@ -92,7 +91,7 @@ def main():
     arguments = preloaded.parse(parser)
     score = preloaded.Score()
 
-    def run(options, program=PROGRAM):
+    def run(options, program=(arguments.programs / "print_hello",)):
         return preloaded.run(program, arguments.library, options=options)
 
     for options, stderr in EXACT:

@@ -21,15 +21,19 @@ TEST(PreloadTest, TheDriverSaysWhoseMallocItIs) {
   EXPECT_EQ(UnderPrairie(), Symbol<void*(size_t)>("prairie_malloc") != nullptr);
 }
 
+// size_t is an unsigned int in 32 bits.
+constexpr const char* kNew = kNarrowAddresses ? "_Znwj" : "_Znwm";
+constexpr const char* kNewArray = kNarrowAddresses ? "_Znaj" : "_Znam";
+constexpr const char* kDeleteSized = kNarrowAddresses ? "_ZdlPvj" : "_ZdlPvm";
+
 TEST(PreloadTest, EveryFunctionThatProgramsCallIsTheLibrarys) {
   if (!UnderPrairie()) GTEST_SKIP() << "not under Prairie: these are the C library's";
-  for (const char* symbol :
-       {"malloc",        "calloc",      "realloc",       "free",
-        "reallocarray",  "memalign",    "aligned_alloc", "posix_memalign",
-        "valloc",        "pvalloc",     "malloc_trim",   "malloc_stats",
-        "malloc_info",   "mallinfo",    "mallinfo2",     "mallopt",
-        "_Znwm",         "_Znam",       "_ZdlPv",        "_ZdaPv",
-        "__libc_malloc", "__libc_free", "_ZdlPvm",       "malloc_usable_size"}) {
+  for (const char* symbol : {"malloc",       "calloc",   "realloc",       "free",
+                             "reallocarray", "memalign", "aligned_alloc", "posix_memalign",
+                             "valloc",       "pvalloc",  "malloc_trim",   "malloc_stats",
+                             "malloc_info",  "mallinfo", "mallinfo2",     "mallopt",
+                             "_ZdlPv",       "_ZdaPv",   "__libc_malloc", "__libc_free",
+                             kNew,           kNewArray,  kDeleteSized,    "malloc_usable_size"}) {
     EXPECT_NE(FileOf(symbol).find("libprairie.so"), std::string::npos)
         << symbol << " is from " << FileOf(symbol);
   }

@@ -84,6 +84,12 @@ def run(
     return Outcome(status, stdout, stderr)
 
 
+def has_32_bits(library):
+    """Whether the library is for programs with 32-bit addresses."""
+    with open(library, "rb") as file:
+        return file.read(5) == b"\x7fELF\x01"
+
+
 class Score:
     """Prints one PASS:, FAIL: or SKIPPED: line for each case and counts them."""
 

@@ -146,8 +146,8 @@ TEST(ReallocTest, FailureLeavesTheBlock) {
   for (size_t size : {10, 1000, 100000, 3000000}) {
     void* block = malloc(size);
     Fill(block, size, 8);
-    for (size_t too_much : {size_t{PTRDIFF_MAX} + 1, size_t{PTRDIFF_MAX}, SIZE_MAX, SIZE_MAX - 4096,
-                            size_t{1} << 50}) {
+    for (size_t too_much : {size_t{PTRDIFF_MAX} + 1, SIZE_MAX, SIZE_MAX - 4096, TooMuch(50),
+                            kNarrowAddresses ? SIZE_MAX - 1 : size_t{PTRDIFF_MAX}}) {
       errno = 0;
       EXPECT_EQ(realloc(block, Opaque(too_much)), nullptr);
       EXPECT_EQ(errno, ENOMEM);

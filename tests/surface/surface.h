@@ -27,11 +27,22 @@ inline bool IsAligned(const void* pointer, size_t alignment) {
   return reinterpret_cast<uintptr_t>(pointer) % alignment == 0;
 }
 
+inline constexpr bool kNarrowAddresses = sizeof(void*) == 4;
+
 // Is the address where the arena may be? It tries five places, 1 TiB apart, in case somebody sits
-// in the first. Its first reservation is 64 GiB.
+// in the first. Nobody else is in the first 64 GiB of each. In 32 bits: its usual place, and in the
+// first GiB there is little else.
 inline bool InArena(const void* pointer) {
-  const uintptr_t offset = reinterpret_cast<uintptr_t>(pointer) - uintptr_t{0xf800000000};
-  return offset >> 40 < 5 && (offset & ((uintptr_t{1} << 40) - 1)) >> 36 == 0;
+  const uint64_t address = reinterpret_cast<uintptr_t>(pointer);
+  if (kNarrowAddresses) return (address - 0x0cc00000) >> 30 == 0;
+  const uint64_t offset = address - 0xf800000000;
+  return offset >> 40 < 5 && (offset & ((uint64_t{1} << 40) - 1)) >> 36 == 0;
+}
+
+// A power of two that is far more than there is. In 32 bits nothing is, but what is more than half
+// of it all cannot be had.
+constexpr size_t TooMuch(int bits) {
+  return kNarrowAddresses ? SIZE_MAX / 16 * 15 : static_cast<size_t>(uint64_t{1} << bits);
 }
 
 // A pattern that differs between neighbouring bytes, between offsets that are far apart, and

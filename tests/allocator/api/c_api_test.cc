@@ -69,7 +69,7 @@ TEST(CApiTest, TooMuchIsEnomem) {
 }
 
 TEST(CApiTest, ProductsThatOverflowAreEnomem) {
-  const size_t half = size_t{1} << 33;
+  const size_t half = size_t{1} << (sizeof(size_t) * 4 + 1);
   errno = 0;
   EXPECT_EQ(prairie_calloc(Opaque(half), half), nullptr);
   EXPECT_EQ(errno, ENOMEM);
@@ -122,7 +122,7 @@ TEST(CApiTest, AlignmentsMustBePowersOfTwo) {
     EXPECT_EQ(result, &result) << "untouched";
   }
   void* result = &result;
-  for (const size_t alignment : {1, 2, 4}) {
+  for (size_t alignment = 1; alignment < sizeof(void*); alignment *= 2) {
     EXPECT_EQ(prairie_posix_memalign(&result, Opaque(alignment), 100), EINVAL);
   }
   for (size_t alignment = 8; alignment <= 1 << 22; alignment *= 2) {
@@ -206,7 +206,7 @@ TEST(CApiTest, StatsCountWhatIsInTheProgramsHands) {
   const char* const options = getenv("PRAIRIE_OPTIONS");
   rlimit limit;
   ASSERT_EQ(getrlimit(RLIMIT_AS, &limit), 0);
-  if (limit.rlim_cur != RLIM_INFINITY ||
+  if (sizeof(void*) == 4 || limit.rlim_cur != RLIM_INFINITY ||
       (options != nullptr && strcmp(options, "arena=unreserved") == 0)) {
     EXPECT_EQ(during.reserved_bytes, 0U);
   } else {
