@@ -101,6 +101,9 @@ size_t LinuxMemory::AddressSpaceLimit() const {
 
 bool LinuxMemory::MayUse(uintptr_t address, size_t size) const {
   if (!SanitizerLeaves(address, size)) return false;
+  // Without a vDSO this is no kernel but an emulator. qemu-user before 8.1 keeps a mapping of its
+  // own for every question, and then finds the range taken; it has had a vDSO since 8.2.
+  if (getauxval(AT_SYSINFO_EHDR) == 0) return true;
   // Neither private nor shared, so nothing can come of it; but before the kernel finds that out it
   // has looked whether the range is free. One that asks in another order says EINVAL too.
   constexpr int kQuestion = MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
@@ -128,7 +131,8 @@ MapResult LinuxMemory::ReserveAt(uintptr_t address, size_t size) {
 uintptr_t LinuxMemory::ReserveAnywhere(size_t size) {
   void* const got = Map(0, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
   if (got != MAP_FAILED) return reinterpret_cast<uintptr_t>(got);
-  if (IsNoMemory(errno)) return 0;
+  // EINVAL is how valgrind says that there is no room for so much.
+  if (IsNoMemory(errno) || errno == EINVAL) return 0;
   Unexpected("mmap", 0, size);
 }
 
