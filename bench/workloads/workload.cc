@@ -147,7 +147,8 @@ int Main(int argc, char** argv, const Arguments& defaults, Totals (*run)(const A
   const Arguments arguments = Parse(argc, argv, defaults);
   const uint64_t start = NowNanoseconds();
   const Totals totals = run(arguments);
-  const double seconds = static_cast<double>(NowNanoseconds() - start) * 1e-9;
+  const double whole = static_cast<double>(NowNanoseconds() - start) * 1e-9;
+  const double seconds = totals.busy_seconds > 0 ? totals.busy_seconds : whole;
   Print(STDOUT_FILENO, "ops/s %.1f peak_rss_mib %.2f checksum %016llx\n",
         static_cast<double>(totals.operations) / seconds, PeakResidentMib(),
         static_cast<unsigned long long>(totals.checksum));

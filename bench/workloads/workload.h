@@ -44,6 +44,7 @@ struct Arguments {
 struct Totals {
   uint64_t operations = 0;  // calls of malloc and realloc, unless the workload says otherwise
   uint64_t checksum = 0;
+  double busy_seconds = 0;  // what operations per second are counted by; 0: the whole run
 
   void Add(const Totals& other) {
     operations += other.operations;
@@ -57,7 +58,7 @@ int Main(int argc, char** argv, const Arguments& defaults, Totals (*run)(const A
 // Ends the program with status 1 and one line on stderr.
 [[noreturn]] void Fail(const char* what);
 
-// Prints `figure NAME VALUE UNIT`, where "%s" in the name stands for nothing: it is plain text.
+// Prints `figure NAME VALUE UNIT`.
 void PrintFigure(const char* name, double value, const char* unit);
 
 uint64_t NowNanoseconds();
@@ -70,7 +71,7 @@ double PeakResidentMib();
 // SplitMix64: small, fast, and good enough that no size or order repeats.
 class Random {
  public:
-  explicit Random(uint64_t seed) : state_(seed) {}
+  explicit Random(uint64_t seed = 0) : state_(seed) {}
 
   uint64_t Next() {
     state_ += 0x9e3779b97f4a7c15u;
@@ -90,7 +91,7 @@ class Random {
   // frequent.
   uint32_t LogBetween(uint32_t low, uint32_t high) {
     uint32_t octaves = 0;
-    while (octaves < 31 && (low << octaves << 1) <= high) octaves++;
+    while (octaves < 31 && (low << octaves << 1) < high) octaves++;
     const uint32_t base = low << Below(octaves + 1);
     return Between(base, base + base - 1 < high ? base + base - 1 : high);
   }
