@@ -22,7 +22,7 @@ Totals Run(const workload::Arguments& arguments) {
     std::free(handed_out[index]);
     for (workload::Rounds rounds(arguments, index, arguments.threads); rounds.Next();) {
       auto* const object = static_cast<volatile uint64_t*>(workload::Allocate(kSize));
-      *object = rounds.number();
+      *object = rounds.MakeRandom().Next();
       for (unsigned i = 0; i < kWrites; i++) *object = *object + 1;
       totals.checksum += *object;
       totals.operations++;
@@ -39,6 +39,6 @@ int main(int argc, char** argv) {
                         {.about = "Passive false sharing: objects that another thread allocated "
                                   "are freed and their memory used again.",
                          .threads = 2,
-                         .work = 40000},
+                         .work = 100000},
                         Run);
 }

@@ -19,7 +19,7 @@ Totals Run(const workload::Arguments& arguments) {
     Totals totals;
     for (workload::Rounds rounds(arguments, index, arguments.threads); rounds.Next();) {
       auto* const object = static_cast<volatile uint64_t*>(workload::Allocate(kSize));
-      *object = rounds.number();
+      *object = rounds.MakeRandom().Next();
       for (unsigned i = 0; i < kWrites; i++) *object = *object + 1;
       totals.checksum += *object;
       totals.operations++;
@@ -36,6 +36,6 @@ int main(int argc, char** argv) {
       argc, argv,
       {.about = "Active false sharing: threads allocate and write small objects at the same time.",
        .threads = 2,
-       .work = 40000},
+       .work = 100000},
       Run);
 }

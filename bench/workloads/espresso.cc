@@ -268,6 +268,6 @@ int main(int argc, char** argv) {
                         {.about = "Small objects in a deep recursion: logic minimisation. An "
                                   "operation is one function minimised.",
                          .threads = 1,
-                         .work = 800},
+                         .work = 600},
                         Run);
 }

@@ -46,6 +46,6 @@ int main(int argc, char** argv) {
   return workload::Main(argc, argv,
                         {.about = "Blocks of one small size, allocated and freed in order.",
                          .threads = 1,
-                         .work = 1000},
+                         .work = 400},
                         Run);
 }

@@ -47,6 +47,6 @@ Totals Run(const workload::Arguments& arguments) {
 int main(int argc, char** argv) {
   return workload::Main(
       argc, argv,
-      {.about = "Random pairs of small sizes, each thread by itself.", .threads = 2, .work = 500},
+      {.about = "Random pairs of small sizes, each thread by itself.", .threads = 2, .work = 800},
       Run);
 }

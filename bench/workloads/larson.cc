@@ -75,6 +75,6 @@ int main(int argc, char** argv) {
       argc, argv,
       {.about = "A server: objects freed by other threads, threads that die and are replaced.",
        .threads = 2,
-       .work = 300},
+       .work = 200},
       Run);
 }

@@ -45,5 +45,5 @@ Totals Run(const workload::Arguments& arguments) {
 
 int main(int argc, char** argv) {
   return workload::Main(
-      argc, argv, {.about = "Large blocks, 64 KiB to 16 MiB.", .threads = 1, .work = 30}, Run);
+      argc, argv, {.about = "Large blocks, 64 KiB to 16 MiB.", .threads = 1, .work = 90}, Run);
 }

@@ -2,7 +2,7 @@
 //
 // Stands for programs that work in phases: a thread starts, allocates much, keeps a fifth of it,
 // exchanges objects with all other threads, and ends; what survived is freed phases later, by
-// another thread. A round is one thread of one phase: 8000 objects of 8 to 4000 bytes, a few of up
+// another thread. A round is one thread of one phase: 20000 objects of 8 to 4000 bytes, a few of up
 // to 256 KiB, every word of which is written and checked when they are freed. After each phase a
 // half of the survivors is freed. After the idea of the stress test of mimalloc.
 
@@ -15,7 +15,7 @@ namespace {
 using workload::Random;
 using workload::Totals;
 
-constexpr unsigned kObjects = 8000;
+constexpr unsigned kObjects = 20000;
 constexpr unsigned kSurvivors = 4096;
 
 struct Object {

@@ -105,5 +105,5 @@ Totals Run(const workload::Arguments& arguments) {
 
 int main(int argc, char** argv) {
   return workload::Main(argc, argv,
-                        {.about = "Vectors and strings that grow.", .threads = 1, .work = 40}, Run);
+                        {.about = "Vectors and strings that grow.", .threads = 1, .work = 80}, Run);
 }

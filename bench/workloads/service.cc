@@ -15,7 +15,7 @@
 //   settled_rss, settled_ratio        after --settle seconds of sleep, and relative to what lived
 //   malloc_p50, _p99, _p999, _worst   ns, the two readings of the clock included; free_ the same
 //   busy_seconds                      time without sleep: ops/s counts this alone
-// --work is thousands of requests in two days; with fewer than 200 there are fewer sessions, too.
+// --work is thousands of requests in two days; with fewer than 150 there are fewer sessions, too.
 
 #include <algorithm>
 #include <atomic>
@@ -34,7 +34,7 @@ constexpr unsigned kHours = 24;
 constexpr unsigned kObjects = 40;
 constexpr unsigned kSessionsPerRequest = 8;
 constexpr unsigned kMostSessions = 120000;
-constexpr unsigned kSessionsPerThousand = 600;  // of requests, at the peak
+constexpr unsigned kSessionsPerThousand = 800;  // of requests, at the peak
 constexpr unsigned kRing = 1 << 18;
 constexpr unsigned kAccounts = 4000;
 constexpr unsigned kMostExpired = 32;  // by one request
@@ -270,7 +270,7 @@ int main(int argc, char** argv) {
   return workload::Main(argc, argv,
                         {.about = "A long-running service with daily peaks.",
                          .threads = 2,
-                         .work = 200,
+                         .work = 150,
                          .extra = {"--settle", "seconds of sleep after the last peak", 10}},
                         Run);
 }

@@ -1,7 +1,7 @@
 // sh6bench: stacks of blocks of many sizes, freed last in first out.
 //
 // Stands for programs that build something up and take it down again. One round goes through sizes
-// from 16 to 1000 bytes, more blocks the smaller they are, 20000 in all. After each size it frees a
+// from 16 to 1000 bytes, more blocks the smaller they are, 80000 in all. After each size it frees a
 // third of that size's blocks, the latest first; at the end all the others, the latest first, but
 // for every eighth: those survive until the end of the next round of this thread.
 
@@ -13,7 +13,7 @@ using workload::Tagged;
 using workload::Totals;
 
 constexpr unsigned kSizes = 60;
-constexpr unsigned kBlocks = 40000;  // twice what one round allocates
+constexpr unsigned kBlocks = 160000;  // twice what one round allocates
 
 // A stack of blocks with room for more than a round.
 struct Stack {
@@ -72,6 +72,6 @@ int main(int argc, char** argv) {
   return workload::Main(argc, argv,
                         {.about = "Stacks of blocks of many sizes, freed last in first out.",
                          .threads = 1,
-                         .work = 500},
+                         .work = 200},
                         Run);
 }

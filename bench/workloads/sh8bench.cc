@@ -76,6 +76,6 @@ int main(int argc, char** argv) {
       argc, argv,
       {.about = "Batches freed in order, in reverse and by other threads, of many sizes.",
        .threads = 2,
-       .work = 400},
+       .work = 150},
       Run);
 }

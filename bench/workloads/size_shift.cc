@@ -1,7 +1,7 @@
 // size_shift: fragmentation after a shift of sizes.
 //
-// Stands for programs whose phases use different objects. A round fills 24 MiB with objects of one
-// range of sizes, frees nine of ten of them in random order, fills 24 MiB with objects of the next
+// Stands for programs whose phases use different objects. A round fills 12 MiB with objects of one
+// range of sizes, frees nine of ten of them in random order, fills 12 MiB with objects of the next
 // range, frees the tenth that had stayed, and so on. The ranges rise from 16 to 8000 bytes and fall
 // again. An allocator that cannot use the memory of one size for another needs more than twice of
 // what lives: the most that lived is printed as the figure `live_mib`, to be compared with the peak
@@ -17,7 +17,7 @@ using workload::Random;
 using workload::Tagged;
 using workload::Totals;
 
-constexpr size_t kBytes = size_t{24} << 20;
+constexpr size_t kBytes = size_t{12} << 20;
 
 struct Range {
   uint32_t low;
