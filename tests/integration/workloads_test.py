@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The workloads of scripts/bench on Prairie: the same checksum, for any number of threads, and wrong arguments.
+"""The workloads of scripts/bench on Prairie: checksums, any number of threads, wrong arguments.
 
 The first argument is the library, the others the programs.
 """
