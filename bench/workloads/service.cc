@@ -12,6 +12,9 @@
 // Each malloc and free of the 40 objects and of the buffer is timed. Figures:
 //   rss_day_D_hour_H                  MiB, at the end of each hour; rss_start before the first
 //   peak_live, settled_live           MiB that lived, as asked for, at the peak and in the end
+//   settled_pages                     MiB of 4 KiB pages in which something lives then: less than
+//   this
+//                                     cannot stay resident, however much is given back
 //   settled_rss, settled_ratio        after --settle seconds of sleep, and relative to what lived
 //   malloc_p50, _p99, _p999, _worst   ns, the two readings of the clock included; free_ the same
 //   busy_seconds                      time without sleep: ops/s counts this alone
@@ -38,7 +41,8 @@ constexpr unsigned kSessionsPerThousand = 800;  // of requests, at the peak
 constexpr unsigned kRing = 1 << 18;
 constexpr unsigned kAccounts = 4000;
 constexpr unsigned kMostExpired = 32;  // by one request
-constexpr uint64_t kPause = 5000000;   // ns
+constexpr unsigned kPage = 4096;
+constexpr uint64_t kPause = 5000000;  // ns
 
 struct Session {
   uint64_t tag;
@@ -149,6 +153,23 @@ double LiveMib(unsigned threads) {
   return static_cast<double>(live) / (1 << 20);
 }
 
+// Pages of sessions and accounts, without a call of malloc.
+double MibOfPages() {
+  static uintptr_t pages[2 * (kRing + kAccounts)];
+  size_t count = 0;
+  const auto add = [&](const std::atomic<Session*>& place) {
+    const Session* const session = place;
+    if (session == nullptr) return;
+    const auto address = reinterpret_cast<uintptr_t>(session);
+    pages[count++] = address / kPage;
+    pages[count++] = (address + session->size - 1) / kPage;
+  };
+  for (const auto& session : sessions) add(session);
+  for (const auto& account : accounts) add(account);
+  std::sort(pages, pages + count);
+  return static_cast<double>(std::unique(pages, pages + count) - pages) * kPage / (1 << 20);
+}
+
 void PrintLatency(const char* what, const workload::Histogram& histogram, double tick) {
   const auto print = [&](const char* which, uint64_t ticks) {
     char name[32];
@@ -248,6 +269,7 @@ class Service {
     workload::SleepNanoseconds(static_cast<uint64_t>(arguments_.extra.value * 1e9));
     const double resident = workload::ResidentMib();
     workload::PrintFigure("settled_rss", resident, "MiB");
+    workload::PrintFigure("settled_pages", MibOfPages(), "MiB");
     workload::PrintFigure("settled_ratio", resident / live, "times");
   }
 
