@@ -8,7 +8,7 @@ readonly count=$1 library=$2 golden=$3 build=$4
 readonly name="hit paths as in bench/fast_path.golden"
 
 if [[ $build != release ]]; then
-  echo "SKIPPED: $name: not the release build"
+  echo "SKIPPED: $name: the build is $build, not the release"
   finish
 fi
 
