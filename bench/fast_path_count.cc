@@ -33,7 +33,7 @@
 
 namespace {
 
-constexpr int kRounds = 15;
+constexpr int kRounds = 9;
 constexpr int kWarmUps = 200;
 constexpr int kMaxSteps = 100000;
 constexpr int kNotPermitted = 3;

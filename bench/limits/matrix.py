@@ -20,7 +20,7 @@ from launch import LaunchFailed, Launcher  # noqa: E402
 
 NAME = "limits-matrix"
 COMMAND = f"scripts/{NAME}"
-PEERS = {**DEBIAN_PEERS, "oneTBB": "libtbbmalloc_proxy.so.2"}
+PEERS = DEBIAN_PEERS
 PROBES = (
     "fill_to_null",
     "full_heap",

@@ -49,6 +49,7 @@ def versions():
         "jemalloc": "libjemalloc2",
         "mimalloc": "libmimalloc2.0",
         "gperftools": "libtcmalloc-minimal4",
+        "oneTBB": "libtbbmalloc2",
         "python3": "python3",
         "g++": "g++-12",
         "sqlite3": "sqlite3",
@@ -57,6 +58,9 @@ def versions():
         "xz": "xz-utils",
         "node": "nodejs",
         "lua": "lua5.4",
+        "ruby": "ruby3.1",
+        "z3": "z3",
+        "ghostscript": "ghostscript",
         "redis": "redis-tools",
     }
     found = {name: package_version(package) for name, package in packages.items()}

@@ -1,7 +1,6 @@
 """The command behind scripts/bench: compares allocators on synthetic and real programs."""
 
 import argparse
-import datetime
 import os
 import re
 import shlex
@@ -13,23 +12,30 @@ import tempfile
 from pathlib import Path
 
 import allocators
+import fast_path
 import machine
 import micro
 import programs
 import report
+import workloads
 from command import ROOT, Parser, shell
 from measure import RunFailed, Runner
-from samples import Table
+from results import LOOKUP, Results
 from session import Session
 
-LOOKUP = "span_lookup"
-SETS = ("programs", "micro", LOOKUP)
+SETS = ("workloads", "programs", "micro", LOOKUP)
+# The libraries that are built here, by the allocator's name.
+BUILT = {
+    allocators.OWN: Path("bazel-bin/allocator/libprairie.so"),
+    allocators.REFERENCE: Path("bazel-bin/bench/libbump.so"),
+}
 EXAMPLES = """\
 examples:
-  scripts/bench                          everything, three rounds; rewrites the figures of docs/
-  scripts/bench --quick                  one round of smaller jobs, in under three minutes
+  scripts/bench                          everything, five rounds, about an hour; rewrites docs/
+  scripts/bench --quick                  one round of smaller jobs, in under five minutes
   scripts/bench --only perl,batch_lifo   some rows
-  scripts/bench --peer mine=/path/libmine.so --allocators prairie,mine --rounds 5
+  scripts/bench --peer mine=/path/libmine.so --allocators prairie,mine --rounds 7
+  scripts/bench --fast-path-golden       rewrites bench/fast_path.golden
 
 Rows and allocators are listed by --list. A run of everything writes bench/results/ and docs/; any
 other one writes its CSV files to .cache/bench/ only. --docs and --no-docs say otherwise.
@@ -39,14 +45,14 @@ other one writes its CSV files to .cache/bench/ only. --docs and --no-docs say o
 def parse(arguments):
     parser = Parser(
         prog="scripts/bench",
-        description="Compares Prairie with glibc, jemalloc, mimalloc and gperftools.",
+        description="Compares Prairie with glibc, jemalloc, mimalloc, gperftools and oneTBB.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--quick", action="store_true", help="one round of smaller jobs")
-    parser.add_argument("--rounds", type=int, metavar="N", help="rounds (3; with --quick 1)")
+    parser.add_argument("--rounds", type=int, metavar="N", help="rounds (5; with --quick 1)")
     parser.add_argument(
-        "--only", metavar="ROWS", help="rows or sets (programs, micro, span_lookup), by commas"
+        "--only", metavar="ROWS", help=f"rows or sets ({', '.join(SETS)}), by commas"
     )
     parser.add_argument("--allocators", metavar="NAMES", help="only these, by commas")
     parser.add_argument(
@@ -65,42 +71,62 @@ def parse(arguments):
         default=None,
         help="write docs/ and bench/results/, or do not",
     )
+    parser.add_argument(
+        "--fast-path",
+        action="store_true",
+        help="count the instructions of malloc, free and their like on the hit path, and stop",
+    )
+    parser.add_argument(
+        "--fast-path-golden",
+        action="store_true",
+        help="the same, and write those of Prairie to bench/fast_path.golden",
+    )
     parser.add_argument("--list", action="store_true", help="list rows and allocators, and stop")
     options = parser.parse_args(arguments)
     if options.rounds is not None and options.rounds < 1:
         parser.error("--rounds must be 1 or more")
-    options.rounds = options.rounds or (1 if options.quick else 3)
+    options.rounds = options.rounds or (1 if options.quick else 5)
     options.seed = (
         options.seed if options.seed is not None else int.from_bytes(os.urandom(2), "big")
     )
     try:
         peers = [allocators.parse_peer(text) for text in options.peer]
         wanted = options.allocators.split(",") if options.allocators else None
-        options.selected = allocators.select(
-            peers, wanted, Path("bazel-bin/allocator/libprairie.so")
-        )
+        options.selected = allocators.select(peers, wanted, BUILT)
         choose_rows(options)
     except ValueError as error:
         parser.error(str(error))
+    if options.fast_path_golden:
+        options.fast_path = True
+        if allocators.OWN not in [allocator.name for allocator in options.selected]:
+            parser.error(f"--fast-path-golden needs the allocator {allocators.OWN}")
     if options.docs is None:
         options.docs = not (options.quick or options.only or options.allocators)
     return options
 
 
 def choose_rows(options):
-    """Sets options.programs, .families and .lookup; raises ValueError for an unknown name."""
-    every = programs.all_programs()
+    """Sets options.workloads, .programs, .families, .lookup; ValueError for an unknown name.
+
+    A workload is also known by its name without the number of threads.
+    """
+    every, synthetic = programs.all_programs(), workloads.all_workloads()
     known = {program.name for program in every} | set(micro.FAMILIES) | set(SETS)
+    known |= {row.name for row in synthetic} | {row.program for row in synthetic}
     wanted = set(options.only.split(",")) if options.only else set(SETS)
     unknown = sorted(wanted - known)
     if unknown:
         raise ValueError(f"--only: unknown row '{unknown[0]}' (--list lists them)")
+    options.workloads = [r for r in synthetic if wanted & {"workloads", r.name, r.program}]
     options.programs = [program for program in every if wanted & {"programs", program.name}]
     options.families = [family for family in micro.FAMILIES if wanted & {"micro", family}]
     options.lookup = LOOKUP in wanted
 
 
 def print_list(options):
+    print("workloads (set: workloads)")
+    for row in workloads.all_workloads():
+        print(f"  {row.name}")
     print("programs (set: programs)")
     for program in programs.all_programs():
         missing = program.missing()
@@ -123,10 +149,12 @@ def install():
 def build(options):
     """Builds what the run needs; returns the directory, and puts it into options.selected."""
     targets = ["//bench:malloc_benchmark", "//bench:span_lookup_benchmark", "//bench:measured_run"]
-    default = Path("bazel-bin/allocator/libprairie.so")
-    uses_built = any(allocator.library == default for allocator in options.selected)
-    if uses_built:
-        targets.append("//allocator:libprairie.so")
+    if options.fast_path:
+        targets = ["//bench:fast_path_count"]
+    else:
+        targets += sorted({row.target for row in options.workloads})
+    used = {a.library for a in options.selected} & set(BUILT.values())
+    targets += [f"//{path.parent.relative_to('bazel-bin')}:{path.name}" for path in sorted(used)]
     shell(f"bazel_quietly build {' '.join(targets)}")
     binaries = Path(shell("bazel_bin"))
     # A copy of each: a build by someone else must not change them in the middle of a run.
@@ -135,7 +163,7 @@ def build(options):
     for target in targets:
         shutil.copy(binaries / target.removeprefix("//").replace(":", "/"), directory)
     options.selected = [
-        allocators.Allocator(a.name, directory / "libprairie.so") if a.library == default else a
+        allocators.Allocator(a.name, directory / a.library.name) if a.library in used else a
         for a in options.selected
     ]
     return directory
@@ -151,112 +179,12 @@ def drop_missing(options):
             )
             options.programs.remove(program)
     for allocator in list(options.selected):
-        if allocator.library and not allocator.library.is_file():
-            print(f"bench: SKIPPED: {allocator.name}: no {allocator.library}", file=sys.stderr)
+        why = allocators.why_unavailable(allocator)
+        if why:
+            print(f"bench: SKIPPED: allocator {allocator.name}: {why}", file=sys.stderr)
             options.selected.remove(allocator)
     if not options.selected:
         sys.exit("bench: no allocator is left to measure")
-
-
-def program_table(options, session):
-    order = [program.name for program in options.programs]
-    return Table(session.program_samples), report.rows_of(session.program_samples, order)
-
-
-def micro_table(session):
-    return Table(session.micro_samples), report.rows_of(session.micro_samples, list(micro.FAMILIES))
-
-
-def summary(options, session, lookups, heading):
-    """The results as Markdown."""
-    names = [allocator.name for allocator in options.selected]
-    parts = [heading]
-    means = []
-    if session.program_samples:
-        table, rows = program_table(options, session)
-        parts += [
-            "### Programs: time",
-            report.ratio_table(table, "wall", rows, names, "s"),
-            plot(options, "time"),
-        ]
-        parts += [
-            "### Programs: peak memory",
-            report.ratio_table(table, "rss_kib", rows, names, "MiB", 1024),
-            plot(options, "memory"),
-        ]
-        for metric, title in (
-            ("wall", "programs, time"),
-            ("cpu", "programs, user + system time"),
-            ("rss_kib", "programs, peak memory"),
-            ("faults", "programs, page faults"),
-        ):
-            means += report.mean_rows(table, metric, [[row] for row in rows], names, title)
-    if session.micro_samples:
-        table, rows = micro_table(session)
-        if options.only:
-            parts += ["### Micro benchmarks", report.ratio_table(table, "ns", rows, names, "ns")]
-        parts += [
-            "### Micro benchmarks, by family",
-            report.family_table(table, rows, names, micro.FAMILIES),
-            plot(options, "micro"),
-        ]
-        groups = report.family_rows(rows, micro.FAMILIES).values()
-        means += report.mean_rows(table, "ns", groups, names, "micro families, time")
-    if means:
-        parts += ["### Geometric means", report.table_text(["", *names], means)]
-    if lookups:
-        parts += [
-            "### Finding the span of a pointer",
-            report.lookup_table(lookups),
-            plot(options, LOOKUP),
-        ]
-    notes = [program.note for program in options.programs if program.note]
-    notes += [f"failed: {row} on {name}: {why}" for (row, name), why in session.failures.items()]
-    notes += [f"runs that were disturbed, and so repeated once: {len(session.repeats)}"]
-    notes += [f"repeated: {text}" for text in session.repeats[:8]] if not options.docs else []
-    parts += ["\n".join(f"- {note}" for note in notes)]
-    return "\n\n".join(part for part in parts if part)
-
-
-def plot(options, name):
-    return f"![{name}](bench_{name}.svg)" if options.docs else ""
-
-
-def write_plots(options, session, lookups, directory):
-    import plots  # here, since matplotlib is needed for nothing else
-
-    names = [allocator.name for allocator in options.selected]
-    if session.program_samples:
-        table, rows = program_table(options, session)
-        plots.plot_programs(
-            directory / "bench_time.svg", table, "wall", "Programs, time", rows, names
-        )
-        plots.plot_programs(
-            directory / "bench_memory.svg", table, "rss_kib", "Programs, peak memory", rows, names
-        )
-    if session.micro_samples:
-        table, rows = micro_table(session)
-        families = report.family_rows(rows, micro.FAMILIES)
-        plots.plot_families(directory / "bench_micro.svg", table, families, names)
-    if lookups:
-        plots.plot_lookups(directory / f"bench_{LOOKUP}.svg", lookups)
-
-
-def write_results(options, session, lookups, command):
-    versions = ", ".join(f"{name} {version}" for name, version in machine.versions().items())
-    heading = (
-        f"{command}; {datetime.date.today()}; {machine.describe()}; {versions}; seed {options.seed}"
-    )
-    directory = ROOT / ("bench/results" if options.docs else ".cache/bench")
-    for name, samples in (("programs", session.program_samples), ("micro", session.micro_samples)):
-        if samples:
-            rows = report.sample_rows(samples)
-            report.write_csv(directory / f"{name}.csv", heading, report.SAMPLE_COLUMNS, rows)
-    if lookups:
-        rows = ([*key, f"{value:.4g}"] for key, value in lookups.items())
-        columns = ("structure", "pattern", "chain", "mib", "ns")
-        report.write_csv(directory / f"{LOOKUP}.csv", heading, columns, rows)
-    return directory
 
 
 def shown_command(arguments):
@@ -275,9 +203,10 @@ def measure_everything(options):
         session = Session(runner, options.selected, options)
         lookups = {}
         try:
-            for program in options.programs:
-                program.prepare(options.scratch / program.name, options.quick)
-            session.run_all(options.programs, options.families, binaries / "malloc_benchmark")
+            rows = options.workloads + options.programs
+            for row in rows:
+                row.prepare(options.scratch / row.name, options.quick)
+            session.run_all(rows, options.families, binaries / "malloc_benchmark")
             if options.lookup:
                 session.progress.say("span lookups")
                 plain = allocators.Allocator("glibc", None)
@@ -292,6 +221,15 @@ def measure_everything(options):
     return session, lookups
 
 
+def count_fast_path(options):
+    with tempfile.TemporaryDirectory(prefix="prairie_bench_") as scratch:
+        options.scratch = Path(scratch)
+        program = build(options) / "fast_path_count"
+        options.programs = []
+        drop_missing(options)
+        fast_path.run(program, options.selected, options.fast_path_golden)
+
+
 def main():
     options = parse(sys.argv[1:])
     if options.list:
@@ -303,14 +241,18 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     install()
+    if options.fast_path:
+        count_fast_path(options)
+        return 0
     session, lookups = measure_everything(options)
     rounds = "one round" if options.rounds == 1 else f"{options.rounds} rounds"
     heading = f"`{command}`, {rounds}, on {machine.describe()}."
-    text = summary(options, session, lookups, heading)
+    results = Results(options, session, lookups)
+    text = results.text(heading)
     print(text)
-    directory = write_results(options, session, lookups, command)
+    directory = results.write_csv(command)
     if options.docs:
-        write_plots(options, session, lookups, ROOT / "docs")
+        results.write_plots(ROOT / "docs")
         report.replace_section(ROOT / "docs/benchmarks.md", text)
     where = f"samples in {directory.relative_to(ROOT)}/"
     print(

@@ -1,10 +1,11 @@
 """Runs one command through measured_run, and says whether the run was disturbed."""
 
+import hashlib
 import json
 import os
 import signal
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import machine
@@ -19,6 +20,11 @@ ENVIRONMENT = {
     "PERL_HASH_SEED": "0",
     "GIT_CONFIG_NOSYSTEM": "1",
 }
+
+
+# The share of the memory at hand that the reference may take, and the most; a program that it
+# would take more for is not measured with it.
+REFERENCE_SHARE, REFERENCE_MIB = 0.4, 8192
 
 
 class RunFailed(Exception):
@@ -59,6 +65,22 @@ class Cost:
         return ""
 
 
+@dataclass
+class Measured:
+    """What a row says of one run."""
+
+    cost: Cost
+    helper: float = 0.0  # processor seconds of helpers, such as a client
+    output: str = ""  # the same on every allocator; empty where that is not so
+    ns: float | None = None  # nanoseconds for each operation
+    figures: dict = field(default_factory=dict)
+
+
+def digest(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def last_line(errors):
     lines = errors.decode(errors="replace").strip().splitlines()
     return lines[-1] if lines else "no message"
@@ -96,7 +118,9 @@ class Runner:
         return [*arguments, "--", *map(str, command)]
 
     def environment(self, extra=None):
-        return {**ENVIRONMENT, "HOME": str(self.scratch), **(extra or {})}
+        most = min(REFERENCE_MIB, int(machine.available_mib() * REFERENCE_SHARE))
+        limit = {"PRAIRIE_BUMP_MIB": str(most)}  # for bench/bump_allocator.cc
+        return {**ENVIRONMENT, **limit, "HOME": str(self.scratch), **(extra or {})}
 
     def take_cost(self):
         path = self.scratch / "cost"

@@ -1,11 +1,14 @@
 """The plots of docs/: SVG without dates or random ids, so that only new figures change them."""
 
+import math
+
 import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt  # noqa: E402  (the backend must be chosen first)
 from matplotlib.ticker import FuncFormatter, NullFormatter  # noqa: E402
 
+from allocators import OWN, REFERENCE, peers_of, ranked  # noqa: E402
 from samples import base_of, geometric_mean  # noqa: E402
 
 # Colours that people with colour-blindness tell apart (Okabe and Ito); Prairie has the strong one.
@@ -15,8 +18,11 @@ COLOURS = {
     "jemalloc": "#0072b2",
     "mimalloc": "#009e73",
     "gperftools": "#e69f00",
+    "oneTBB": "#cc79a7",
+    "bump": "#222222",
 }
-MORE_COLOURS = ["#cc79a7", "#56b4e9", "#7b5ea7", "#b8a800", "#444444"]
+MORE_COLOURS = ["#56b4e9", "#7b5ea7", "#b8a800", "#8c564b", "#004d40", "#6b8e23", "#b03060"]
+LEGEND_COLUMNS = 7
 STRUCTURES = {
     "ClassBytes": "#d55e00",
     "FlatSpans": "#e69f00",
@@ -60,41 +66,70 @@ def save(figure, path):
 
 
 def legend_above(axes, names, palette):
-    """One line of names between the title and the plot."""
+    """The names between the title and the plot."""
     handles = [plt.Line2D([], [], marker="s", linestyle="", color=palette[name]) for name in names]
     place = {"loc": "lower left", "bbox_to_anchor": (-0.01, 1.0), "borderaxespad": 0.2}
     style = {"fontsize": 9, "handletextpad": 0.2, "columnspacing": 1.2}
-    axes.legend(handles, names, ncols=len(names), **place, **style)
+    axes.legend(handles, names, ncols=min(len(names), LEGEND_COLUMNS), **place, **style)
 
 
-def plot_programs(path, table, metric, title, rows, names):
-    """Bars of the ratio to glibc, a group for each program and one for their geometric mean."""
-    limit = 2.5  # a bar that would be longer is cut and says its value
-    base = base_of(names)
-    others = [name for name in names if name != base]
+def legend_height(names):
+    """Points between the title and the plot."""
+    return 10 + 14 * math.ceil(len(names) / LEGEND_COLUMNS)
+
+
+def plot_rows(path, table, metric, title, rows, names):
+    """A point for each row and allocator: the ratio to the row's best peer, logarithmic."""
+    widest = 8.0  # what is beyond stands at the edge
     palette = colours(names)
+    peers = peers_of(names)
     labels = [*rows, "geometric mean"]
-    width = 0.8 / max(1, len(others))
-    figure, axes = plt.subplots(figsize=(max(9.0, 1.0 * len(labels)), 3.6))
-    for index, name in enumerate(others):
-        ratios = [table.ratio(metric, row, name, base) for row in rows]
+    figure, axes = plt.subplots(figsize=(9, 0.3 * len(labels) + 1.4))
+    for name in sorted(names, key=lambda name: (name == OWN, name != REFERENCE)):
+        ratios = [table.ratio_to_best(metric, row, name, peers) for row in rows]
+        style = {"s": 64 if name == OWN else 34, "zorder": 4 if name == OWN else 3}
+        style |= {"marker": "|" if name == REFERENCE else "o", "color": palette[name]}
         for position, ratio in enumerate([*ratios, geometric_mean(ratios)]):
-            if ratio is None:
-                continue
-            x = position + (index - (len(others) - 1) / 2) * width
-            axes.bar(x, min(ratio, limit), width * 0.92, color=palette[name])
-            if ratio > limit:
-                axes.text(x, limit, f"{ratio:.1f}", ha="center", va="bottom", fontsize=7)
-    axes.axhline(1, color="#555555", linewidth=1)
-    axes.text(len(labels) - 0.4, 1, base, va="center", fontsize=9, color="#555555")
-    axes.axvline(len(rows) - 0.5, color="#cccccc", linewidth=0.8)
-    axes.set_xticks(range(len(labels)), labels, rotation=20, ha="right", rotation_mode="anchor")
-    axes.set_xlim(-0.6, len(labels) - 0.4)
-    axes.set_ylim(0, None)
-    axes.yaxis.grid(True, color="#e5e5e5")
-    axes.set_ylabel(f"ratio to {base}")
-    axes.set_title(f"{title} (lower is better)", loc="left", fontsize=11, pad=24)
-    legend_above(axes, others, palette)
+            if ratio:
+                axes.scatter(min(ratio, widest), position, alpha=0.9, **style)
+    axes.axvline(1, color="#555555", linewidth=1)
+    axes.axhline(len(rows) - 0.5, color="#cccccc", linewidth=0.8)
+    axes.set_xscale("log")
+    low = max(0.1, min(0.7, axes.get_xlim()[0]))
+    axes.set_xlim(low, widest * 1.05)
+    ticks = [tick for tick in (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 8) if tick >= low]
+    axes.set_xticks(ticks, [f"≥ {tick:g}" if tick == widest else f"{tick:g}" for tick in ticks])
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.grid(True, color="#e5e5e5")
+    axes.set_xlabel("ratio to the row's best peer (lower is better)")
+    axes.set_title(title, loc="left", fontsize=11, pad=legend_height(names))
+    legend_above(axes, names, palette)
+    save(figure, path)
+
+
+def plot_overview(path, table, rows, names):
+    """Each allocator's time and peak memory over all rows, to the rows' best peers."""
+    palette = colours(names)
+    peers = peers_of(names)
+    figure, axes = plt.subplots(figsize=(6.4, 4.4))
+    for name in ranked(names):
+        time, memory = (
+            geometric_mean([table.ratio_to_best(metric, row, name, peers) for row in rows])
+            for metric in ("time", "rss_kib")
+        )
+        if not time or not memory:
+            continue
+        axes.scatter(time, memory, s=90 if name == OWN else 50, color=palette[name], zorder=3)
+        place = {"textcoords": "offset points", "xytext": (6, 4), "fontsize": 9}
+        axes.annotate(name, (time, memory), color="#333333", **place)
+    axes.margins(0.15)
+    axes.grid(True, color="#e5e5e5")
+    axes.set_xlabel("time, geometric mean of the ratio to the row's best peer")
+    axes.set_ylabel("peak memory, likewise")
+    title = "All workloads and programs (best at the bottom left)"
+    axes.set_title(title, loc="left", fontsize=11)
     save(figure, path)
 
 
@@ -121,7 +156,7 @@ def plot_families(path, table, families, names):
     axes.invert_yaxis()
     axes.grid(True, color="#e5e5e5")
     axes.set_xlabel(f"ratio to {base}, geometric mean of the family (lower is better)")
-    axes.set_title("Micro benchmarks, time", loc="left", fontsize=11, pad=24)
+    axes.set_title("Micro benchmarks, time", loc="left", fontsize=11, pad=legend_height(others))
     legend_above(axes, others, palette)
     save(figure, path)
 

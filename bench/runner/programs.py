@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from measure import RunFailed, end_group, last_line
+from measure import Measured, RunFailed, digest, end_group, last_line
 
 WORKLOADS = Path(__file__).resolve().parents[1] / "workloads"
 
@@ -18,11 +18,14 @@ class Program:
 
     command    with {scale} for the size of the job, {workloads} for the directory of inputs
     scales     the size in a full and in a quick run
+    output     the file that it writes and that must be the same on every allocator; stdout if none
     """
 
-    def __init__(self, name, command, scales=(1, 1), env=None, prepare=None, stdin=None):
+    def __init__(
+        self, name, command, scales=(1, 1), env=None, prepare=None, stdin=None, output="stdout"
+    ):
         self.name, self.template, self.scales, self.env = name, command, scales, env
-        self.prepare_directory, self.stdin = prepare, stdin
+        self.prepare_directory, self.stdin, self.output = prepare, stdin, output
         self.note = ""
 
     def missing(self):
@@ -36,12 +39,24 @@ class Program:
             self.prepare_directory(directory, self.scales[quick])
 
     def measure(self, runner, allocator, warm_mib, directory, quick):
-        """Returns the Cost of one run and the processor time of its helpers."""
+        """Returns the Measured of one run."""
         places = {"scale": self.scales[quick], "workloads": WORKLOADS}
         command = [part.format(**places) for part in self.template]
         stdin = directory / self.stdin if self.stdin else None
-        cost = runner.run(command, allocator, warm_mib, cwd=directory, env=self.env, stdin=stdin)
-        return cost, 0.0
+        output = directory / self.output
+        output.unlink(missing_ok=True)  # what an earlier run wrote is no output of this one
+        cost = runner.run(
+            command,
+            allocator,
+            warm_mib,
+            cwd=directory,
+            env=self.env,
+            stdin=stdin,
+            stdout=directory / "stdout",
+        )
+        if not output.is_file():
+            raise RunFailed(f"it wrote no {self.output}")
+        return Measured(cost, output=digest(output))
 
 
 class Redis:
@@ -134,7 +149,7 @@ class Redis:
             - before.children_user
             - before.children_system
         )
-        return cost, helper
+        return Measured(cost, helper)
 
 
 def free_port():
@@ -166,6 +181,11 @@ def prepare_text(directory, megabytes):
     subprocess.run(make, check=True)
 
 
+def prepare_puzzle(directory, lessons):
+    make = ["/usr/bin/python3", WORKLOADS / "make_puzzle.py", directory / "puzzle", str(lessons)]
+    subprocess.run(make, check=True)
+
+
 def prepare_repository(directory, commits):
     subprocess.run([WORKLOADS / "make_repository.sh", str(commits)], cwd=directory, check=True)
     # Waiting for the disk is no allocator's business.
@@ -183,10 +203,12 @@ def all_programs():
         "-c",
         "{workloads}/heavy_templates.cc",
     ]
+    ghostscript = ["gs", "-q", "-dSAFER", "-dBATCH", "-dNOPAUSE", "-dpages={scale}", "-r100"]
+    ghostscript += ["-sDEVICE=ppmraw", "-sOutputFile=pages", "--permit-file-read={workloads}/"]
     return [
         Program("python3", python, (14, 4)),
         Program("python3-malloc", python, (14, 4), env={"PYTHONMALLOC": "malloc"}),
-        Program("g++", [*compile_command, "-o", "heavy.o"], (2, 0)),
+        Program("g++", [*compile_command, "-o", "heavy.o"], (2, 0), output="heavy.o"),
         Program(
             "sqlite3",
             ["sqlite3", "-batch", ":memory:"],
@@ -209,5 +231,8 @@ def all_programs():
         ),
         Program("node", ["node", "{workloads}/objects.js", "{scale}"], (16, 5)),
         Program("lua", ["lua5.4", "{workloads}/tables.lua", "{scale}"], (28, 8)),
+        Program("ruby", ["ruby", "{workloads}/objects.rb", "{scale}"], (28, 8)),
+        Program("z3", ["z3", "puzzle"], (24, 8), prepare=prepare_puzzle),
+        Program("ghostscript", [*ghostscript, "{workloads}/pages.ps"], (24, 6), output="pages"),
         Redis(),
     ]

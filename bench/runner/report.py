@@ -3,6 +3,7 @@
 import csv
 import sys
 
+from allocators import peers_of, ranked
 from samples import base_of, geometric_mean
 
 SAMPLE_COLUMNS = (
@@ -26,6 +27,15 @@ def write_csv(path, heading, columns, rows):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
+
+
+FIGURE_COLUMNS = ("row", "allocator", "round", "figure", "value", "unit", "disturbed")
+
+
+def figure_rows(samples):
+    for s in samples:
+        for (name, unit), value in s.figures.items():
+            yield [s.row, s.allocator, s.round, name, f"{value:.6g}", unit, s.disturbed]
 
 
 def sample_rows(samples):
@@ -61,32 +71,60 @@ def shown(value, style=None):
     return (style or ("{:.2f}" if value >= 0.1 else "{:.3f}")).format(value)
 
 
-def ratio_table(table, metric, rows, names, unit, divisor=1.0):
-    """Medians of the base, the others as ratios to it; the best of each row in bold."""
-    base = base_of(names)
-    others = [name for name in names if name != base]
+def best_table(table, metric, rows, names, unit, divisor=1.0):
+    """The best peer of each row and its median, then every allocator's ratio to it.
+
+    The best of a row is bold, Prairie included; the reference is not, and is "–" where it has none.
+    """
     lines = []
     for row in rows:
-        best = table.best(metric, row, names)
-        value = table.median(metric, row, base)
-        cells = [(base, shown(value / divisor if value else None))]
-        cells += [(name, shown(table.ratio(metric, row, name, base))) for name in others]
-        bold = [
-            f"**{text}**" if table.median(metric, row, n) == best else text for n, text in cells
-        ]
-        spreads = [table.spread(metric, row, name) for name in names]
+        best_peer = table.best(metric, row, peers_of(names))
+        holders = [n for n in peers_of(names) if table.median(metric, row, n) == best_peer]
+        value = f"{holders[0]} {shown(best_peer / divisor)} {unit}" if best_peer else "-"
+        best = table.best(metric, row, ranked(names))
+        cells = []
+        for name in names:
+            median = table.median(metric, row, name)
+            cell = shown(median / best_peer) if median and best_peer else "–"
+            cells.append(f"**{cell}**" if name in ranked(names) and median == best else cell)
+        spreads = [table.spread(metric, row, name) for name in ranked(names)]
         widest = max((spread for spread in spreads if spread is not None), default=None)
-        lines.append([row, *bold, shown(widest, "{:.0%}")])
-    return table_text(["", f"{base}, {unit}", *others, "spread"], lines)
+        lines.append([row, value, *cells, shown(widest, "{:.0%}")])
+    means = best_means(table, metric, rows, names)
+    lines.append(["geometric mean", "", *map(shown, means), ""])
+    return table_text(["", "best peer", *names, "spread"], lines)
+
+
+def best_means(table, metric, rows, names):
+    """Each allocator's geometric mean ratio to the rows' best peers, over the rows that it has."""
+    peers = peers_of(names)
+    return [
+        geometric_mean([table.ratio_to_best(metric, row, name, peers) for row in rows])
+        for name in names
+    ]
+
+
+def figures_table(table, rows, names):
+    """What workloads print beside their speed, as medians."""
+    lines = []
+    for row in rows:
+        for name, unit in table.figures(row):
+            medians = [table.median((name, unit), row, n) for n in names]
+            best = table.best((name, unit), row, ranked(names))
+            cells = [shown(value, "{:.4g}") for value in medians]
+            pairs = zip(names, medians, cells)
+            bold = [f"**{c}**" if v == best and n in ranked(names) else c for n, v, c in pairs]
+            lines.append([f"{row}: {name}, {unit}", *bold])
+    return table_text(["", *names], lines)
 
 
 def mean_rows(table, metric, groups, names, title):
-    """Two lines of geometric means, over those rows that every allocator completed.
+    """Two lines of geometric means, over those rows that every allocator but the reference has.
 
     groups: lists of rows. Each group counts once, as the geometric mean of its rows.
     """
     complete = [
-        [row for row in group if all(table.median(metric, row, n) for n in names)]
+        [row for row in group if all(table.median(metric, row, n) for n in ranked(names))]
         for group in groups
     ]
 
@@ -100,10 +138,11 @@ def mean_rows(table, metric, groups, names, title):
 
     base = base_of(names)
     to_base = means(lambda row, name: table.ratio(metric, row, name, base))
-    to_best = means(lambda row, name: table.ratio_to_best(metric, row, name, names))
+    peers = peers_of(names)
+    to_best = means(lambda row, name: table.ratio_to_best(metric, row, name, peers))
     return [
         [f"{title}, to {base}", *map(shown, to_base)],
-        [f"{title}, to each row's best", *map(shown, to_best)],
+        [f"{title}, to each row's best peer", *map(shown, to_best)],
     ]
 
 

@@ -3,14 +3,17 @@
 import math
 import statistics
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-METRICS = ("wall", "cpu", "rss_kib", "faults", "ns")
+METRICS = ("time", "wall", "cpu", "rss_kib", "faults", "ns")
 
 
 @dataclass
 class Sample:
-    """A run of one row on one allocator: `ns` of a micro row, or the other values of a program."""
+    """A run of one row on one allocator.
+
+    A program has all but `ns`, a row of malloc_benchmark only that, a workload both.
+    """
 
     row: str
     allocator: str
@@ -19,8 +22,14 @@ class Sample:
     cpu: float | None = None  # seconds, user + system
     rss_kib: int | None = None
     faults: int | None = None
-    ns: float | None = None  # nanoseconds for each item
+    ns: float | None = None  # nanoseconds for each item or operation
     disturbed: str = ""  # why this sample was taken again and does not count
+    figures: dict = field(default_factory=dict)  # (name, unit) -> value, what a workload prints
+
+    @property
+    def time(self):
+        """What rows are compared by: a workload times itself, without its start and its pauses."""
+        return self.wall if self.ns is None else self.ns
 
 
 class Table:
@@ -28,6 +37,7 @@ class Table:
 
     def __init__(self, samples):
         self.values = defaultdict(list)
+        self.figures_of = defaultdict(list)
         for sample in samples:
             if sample.disturbed:
                 continue
@@ -35,6 +45,14 @@ class Table:
                 value = getattr(sample, metric)
                 if value is not None:
                     self.values[metric, sample.row, sample.allocator].append(value)
+            for figure, value in sample.figures.items():
+                self.values[figure, sample.row, sample.allocator].append(value)
+                if figure not in self.figures_of[sample.row]:
+                    self.figures_of[sample.row].append(figure)
+
+    def figures(self, row):
+        """The figures (name, unit) that a workload prints; each is a metric too."""
+        return self.figures_of.get(row, [])
 
     def median(self, metric, row, allocator):
         """The median, or None when that allocator has no sample of the row."""
@@ -54,7 +72,7 @@ class Table:
     def best(self, metric, row, allocators):
         """The smallest median of the row."""
         found = [self.median(metric, row, allocator) for allocator in allocators]
-        return min((value for value in found if value), default=None)
+        return min((value for value in found if value is not None), default=None)
 
     def ratio_to_best(self, metric, row, allocator, allocators):
         value, best = self.median(metric, row, allocator), self.best(metric, row, allocators)

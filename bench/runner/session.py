@@ -5,6 +5,7 @@ import sys
 import time
 
 import micro
+from allocators import REFERENCE
 from measure import RunFailed
 from samples import Sample, outliers
 
@@ -39,37 +40,56 @@ class Progress:
 
 
 class Session:
-    """Runs programs and families on all allocators, and keeps their samples."""
+    """Runs programs, workloads and families on all allocators, and keeps their samples."""
 
     def __init__(self, runner, allocators, options):
         self.runner, self.allocators, self.options = runner, allocators, options
-        self.program_samples, self.micro_samples = [], []
+        self.row_samples, self.micro_samples = [], []  # of programs and workloads; of families
         self.peak_kib = {}
+        self.outputs = {}  # row -> the output of its first run, and on which allocator that was
         self.failures = {}  # (row, allocator) -> why
+        self.unbounded = {}  # row -> why the reference has no figure there
         self.repeats = []  # what was repeated and why, in words
         self.progress = None
         self.interrupted = False
 
-    def warm_mib(self, row):
-        peak = self.peak_kib.get(row)
+    def warm_mib(self, row, allocator):
+        peak = self.peak_kib.get(self.peak_key(row, allocator))
         return WARM_FACTOR * peak / 1024 if peak else FIRST_WARM_MIB
 
-    def run_all(self, programs, families, malloc_benchmark):
-        """All rounds, each with its own order of rows, and of allocators within each row."""
-        jobs = [(self.run_program, program, program.name) for program in programs]
+    def note_peak(self, row, allocator, cost):
+        key = self.peak_key(row, allocator)
+        self.peak_kib[key] = max(self.peak_kib.get(key, 0), cost.rss_kib)
+
+    @staticmethod
+    def peak_key(row, allocator):
+        """What the reference takes is no measure of what the others need."""
+        return row, allocator.name == REFERENCE
+
+    def run_all(self, rows, families, malloc_benchmark):
+        """All rounds, each with its own order of rows, and of allocators within each row.
+
+        rows: programs and workloads.
+        """
+        jobs = [(self.run_row, row, row.name) for row in rows]
         jobs += [(self.run_family, (malloc_benchmark, family), family) for family in families]
         plain = next((a for a in self.allocators if a.library is None), self.allocators[0])
-        total = len(jobs) * (1 + self.options.rounds * len(self.allocators))
-        self.progress = Progress(total)
+        # What never frees says nothing of loops that allocate as long as a clock runs.
+        takers = {
+            row: [a for a in self.allocators if row not in families or a.name != REFERENCE]
+            for _, _, row in jobs
+        }
+        rounds = self.options.rounds
+        self.progress = Progress(sum(1 + rounds * len(takers[row]) for _, _, row in jobs))
         shuffle = random.Random(self.options.seed)
 
         # A rehearsal on one allocator: it fills the page cache and shows how much to warm.
         for run, what, row in jobs:
             self.progress.step(f"rehearsal, {row}")
             self.attempt(run, what, row, plain, 0)
-        for number in range(1, self.options.rounds + 1):
+        for number in range(1, rounds + 1):
             for run, what, row in shuffle.sample(jobs, len(jobs)):
-                for allocator in shuffle.sample(self.allocators, len(self.allocators)):
+                for allocator in shuffle.sample(takers[row], len(takers[row])):
                     self.progress.step(f"round {number}, {row} on {allocator.name}")
                     self.attempt(run, what, row, allocator, number)
         self.repeat_outliers(jobs)
@@ -78,6 +98,8 @@ class Session:
     def attempt(self, run, what, row, allocator, number):
         """One run, and one more if it was disturbed. A failure ends the row for the allocator."""
         if (row, allocator.name) in self.failures:
+            return
+        if allocator.name == REFERENCE and row in self.unbounded:
             return
         try:
             why = run(what, row, allocator, number)
@@ -88,15 +110,30 @@ class Session:
                 if again:
                     self.repeats[-1] += " (and again)"
         except (RunFailed, OSError) as why:
-            self.failures[row, allocator.name] = str(why)
-            self.progress.say(f"FAILED: {row} on {allocator.name}: {why}")
+            self.fail(row, allocator.name, why)
+
+    def fail(self, row, name, why):
+        """What failed once has no figures. The reference may: many a row needs too much of it."""
+        for samples in (self.row_samples, self.micro_samples):
+            samples[:] = [s for s in samples if (s.row.split("/")[0], s.allocator) != (row, name)]
+        if name == REFERENCE:
+            self.unbounded[row] = str(why)
+            return
+        self.failures[row, name] = str(why)
+        self.progress.say(f"FAILED: {row} on {name}: {why}")
+
+    def compare_output(self, row, name, output):
+        """Raises RunFailed unless it is what the row's first run put out, on whatever allocator."""
+        expected, first = self.outputs.setdefault(row, (output, name))
+        if output != expected:
+            raise RunFailed(f"its output differs from that on {first}")
 
     def note_repeat(self, row, name, number, why):
         self.repeats.append(f"{row} on {name}, round {number}: {why}")
 
     def choose(self, row, name, number, why):
         """Of two samples of one run the slower one stops counting: disturbances only add time."""
-        for samples, metric in ((self.program_samples, "wall"), (self.micro_samples, "ns")):
+        for samples, metric in ((self.row_samples, "time"), (self.micro_samples, "ns")):
             groups = {}
             for sample in samples:
                 mine = sample.row == row or sample.row.startswith(row + "/")
@@ -110,28 +147,37 @@ class Session:
                 for slower in sorted(pair, key=lambda sample: getattr(sample, metric))[1:]:
                     slower.disturbed = why
 
-    def run_program(self, program, row, allocator, number):
+    def run_row(self, what, row, allocator, number):
         directory = self.runner.scratch / row
-        cost, helper = program.measure(
-            self.runner, allocator, self.warm_mib(row), directory, self.options.quick
+        measured = what.measure(
+            self.runner, allocator, self.warm_mib(row, allocator), directory, self.options.quick
         )
-        self.peak_kib[row] = max(self.peak_kib.get(row, 0), cost.rss_kib)
+        cost = measured.cost
+        self.note_peak(row, allocator, cost)
+        self.compare_output(row, allocator.name, measured.output)
         if number:
             values = {
                 "wall": cost.wall,
                 "cpu": cost.cpu,
                 "rss_kib": cost.rss_kib,
                 "faults": cost.faults,
+                "ns": measured.ns,
+                "figures": measured.figures,
             }
-            self.program_samples.append(Sample(row, allocator.name, number, **values))
-        return cost.disturbance(helper)
+            self.row_samples.append(Sample(row, allocator.name, number, **values))
+        return cost.disturbance(measured.helper)
 
     def run_family(self, what, row, allocator, number):
         program, family = what
         cost, rows = micro.measure(
-            self.runner, program, allocator, family, self.warm_mib(row), self.options.quick
+            self.runner,
+            program,
+            allocator,
+            family,
+            self.warm_mib(row, allocator),
+            self.options.quick,
         )
-        self.peak_kib[row] = max(self.peak_kib.get(row, 0), cost.rss_kib)
+        self.note_peak(row, allocator, cost)
         if number:
             for name, nanoseconds in rows.items():
                 self.micro_samples.append(Sample(name, allocator.name, number, ns=nanoseconds))
@@ -140,7 +186,7 @@ class Session:
     def repeat_outliers(self, jobs):
         """Runs once more what took over 1.5 times the median of its kind (needs three rounds)."""
         by_row = {row: (run, what) for run, what, row in jobs}
-        found = outliers(self.program_samples, "wall") + outliers(self.micro_samples, "ns")
+        found = outliers(self.row_samples, "time") + outliers(self.micro_samples, "ns")
         libraries = {allocator.name: allocator for allocator in self.allocators}
         kinds = sorted({(s.row.split("/")[0], s.allocator, s.round) for s in found})
         for row, name, number in kinds:
@@ -151,8 +197,7 @@ class Session:
             try:
                 run(what, row, libraries[name], number)
             except (RunFailed, OSError) as failure:
-                self.failures[row, name] = str(failure)
-                self.progress.say(f"FAILED: {row} on {name}: {failure}")
+                self.fail(row, name, failure)
                 continue
             self.note_repeat(row, name, number, why)
             self.choose(row, name, number, why)

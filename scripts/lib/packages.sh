@@ -26,8 +26,8 @@ packages_i386=(g++-multilib)
 # scripts/lint.
 packages_lint=(clang-format clang-tidy python3)
 
-# The allocators that the benchmarks compare with, and their plots.
-packages_bench=(libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4 python3-matplotlib)
+# The allocators that the benchmarks compare with, the programs that only they run, and their plots.
+packages_bench=(ghostscript libjemalloc2 libmimalloc2.0 libtbbmalloc2 libtcmalloc-minimal4 python3-matplotlib ruby z3)
 
 # scripts/limits-matrix: the programs that it starts under limits, and what counts mapping calls.
 packages_limits=(perl python3 sqlite3 strace)
