@@ -66,10 +66,10 @@ def select(peers, wanted, built):
     for peer in peers:
         found[peer.name] = peer
     found[REFERENCE] = Allocator(REFERENCE, built[REFERENCE])
-    unknown = [name for name in wanted or [] if name not in found]
+    unknown = [name for name in wanted or () if name not in found]
     if unknown:
         raise ValueError(f"unknown allocator '{unknown[0]}', expected one of: {', '.join(found)}")
-    return [allocator for name, allocator in found.items() if not wanted or name in wanted]
+    return [allocator for name, allocator in found.items() if wanted is None or name in wanted]
 
 
 def why_unavailable(allocator):

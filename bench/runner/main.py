@@ -91,7 +91,7 @@ def parse(arguments):
     )
     try:
         peers = [allocators.parse_peer(text) for text in options.peer]
-        wanted = options.allocators.split(",") if options.allocators else None
+        wanted = options.allocators.split(",") if options.allocators is not None else None
         options.selected = allocators.select(peers, wanted, BUILT)
         choose_rows(options)
     except ValueError as error:
@@ -113,11 +113,15 @@ def choose_rows(options):
     every, synthetic = programs.all_programs(), workloads.all_workloads()
     known = {program.name for program in every} | set(micro.FAMILIES) | set(SETS)
     known |= {row.name for row in synthetic} | {row.program for row in synthetic}
-    wanted = set(options.only.split(",")) if options.only else set(SETS)
+    wanted = set(options.only.split(",")) if options.only is not None else set(SETS)
     unknown = sorted(wanted - known)
     if unknown:
         raise ValueError(f"--only: unknown row '{unknown[0]}' (--list lists them)")
-    options.workloads = [r for r in synthetic if wanted & {"workloads", r.name, r.program}]
+    options.workloads = [
+        row
+        for row in synthetic
+        if row.name in wanted or (row.default and wanted & {"workloads", row.program})
+    ]
     options.programs = [program for program in every if wanted & {"programs", program.name}]
     options.families = [family for family in micro.FAMILIES if wanted & {"micro", family}]
     options.lookup = LOOKUP in wanted
@@ -126,7 +130,7 @@ def choose_rows(options):
 def print_list(options):
     print("workloads (set: workloads)")
     for row in workloads.all_workloads():
-        print(f"  {row.name}")
+        print(f"  {row.name}" + ("" if row.default else "  (only when it is named)"))
     print("programs (set: programs)")
     for program in programs.all_programs():
         missing = program.missing()

@@ -109,6 +109,33 @@ def plot_rows(path, table, metric, title, rows, names):
     save(figure, path)
 
 
+def plot_service(path, table, row, names):
+    """Resident memory of the service, hour by hour, and after its rest."""
+    palette = colours(names)
+    figure, axes = plt.subplots(figsize=(9, 3.8))
+    hours = [figure for figure in table.figures(row) if figure[0].startswith("rss_day_")]
+    for name in ranked(names):
+        points = [table.median(hour, row, name) for hour in hours]
+        if None in points:
+            continue
+        style = {"color": palette[name], "linewidth": 2.4 if name == OWN else 1.4}
+        axes.plot(range(1, len(hours) + 1), points, **style)
+        settled = table.median(("settled_rss", "MiB"), row, name)
+        axes.scatter(len(hours) + 3, settled, color=palette[name], s=40, zorder=3)
+    live = [table.median(("settled_live", "MiB"), row, name) for name in names]
+    if any(live):
+        axes.axhline(next(filter(None, live)), color="#555555", linewidth=1, linestyle="--")
+    ticks = [*range(6, len(hours) + 1, 6), len(hours) + 3]
+    axes.set_xticks(ticks, [*map(str, ticks[:-1]), "rested"])
+    axes.set_ylim(0, None)
+    axes.grid(True, color="#e5e5e5")
+    axes.set_xlabel("hour (dashed: the live data at the end)")
+    axes.set_ylabel("resident memory, MiB")
+    axes.set_title("service", loc="left", fontsize=11, pad=legend_height(ranked(names)))
+    legend_above(axes, ranked(names), palette)
+    save(figure, path)
+
+
 def plot_overview(path, table, rows, names):
     """Each allocator's time and peak memory over all rows, to the rows' best peers."""
     palette = colours(names)

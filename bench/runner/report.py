@@ -1,6 +1,7 @@
 """What is printed and written: CSV files, Markdown tables, the section of docs/benchmarks.md."""
 
 import csv
+import re
 import sys
 
 from allocators import peers_of, ranked
@@ -104,11 +105,17 @@ def best_means(table, metric, rows, names):
     ]
 
 
+# The hours of the service are for its plot and the CSV file.
+UNTABLED = re.compile(r"rss_day_|rss_start|busy_seconds")
+
+
 def figures_table(table, rows, names):
     """What workloads print beside their speed, as medians."""
     lines = []
     for row in rows:
         for name, unit in table.figures(row):
+            if UNTABLED.match(name):
+                continue
             medians = [table.median((name, unit), row, n) for n in names]
             best = table.best((name, unit), row, ranked(names))
             cells = [shown(value, "{:.4g}") for value in medians]

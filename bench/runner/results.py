@@ -40,7 +40,8 @@ class Results:
         parts += self.set_text("Programs", "programs", self.programs, "s", 1)
         if any(self.table.figures(row) for row in self.workloads):
             figures = report.figures_table(self.table, self.workloads, self.names)
-            parts += ["### Latency, and memory after the peak", figures]
+            title = "### Latency, memory after the peak, cost in large heaps"
+            parts += [title, figures, self.plot("service") if "service" in self.workloads else ""]
         means = self.means()
         if self.micro_rows:
             parts += [
@@ -121,6 +122,8 @@ class Results:
         if self.workloads or self.programs:
             rows = self.workloads + self.programs
             plots.plot_overview(directory / "bench_overview.svg", self.table, rows, self.names)
+        if "service" in self.workloads:
+            plots.plot_service(directory / "bench_service.svg", self.table, "service", self.names)
         if self.micro_rows:
             families = report.family_rows(self.micro_rows, micro.FAMILIES)
             plots.plot_families(

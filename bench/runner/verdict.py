@@ -12,7 +12,9 @@ TIME_GOAL, ROW_GOAL, MEMORY_GOAL, BEST_GOAL = 0.92, 1.05, 0.85, 0.5
 # A peer is fast if its geometric mean is within 15% of the best peer's.
 FAST = 1.15
 # The figures of a workload that are latencies to be compared.
-LATENCY = re.compile(r"p99\.9|worst")
+LATENCY = re.compile(r"_(p999|worst)$")
+# Resident memory some seconds after the peak, relative to what lives, and its bar.
+SETTLED, SETTLED_GOAL = ("settled_ratio", "times"), 1.2
 
 
 @dataclass
@@ -29,6 +31,7 @@ class Verdict:
     memory: dict = field(default_factory=dict)  # fast peer -> Prairie's peak memory to it
     leanest: str | None = None
     latencies: list = field(default_factory=list)  # (row, figure, ratio to the best peer, which)
+    settled: list = field(default_factory=list)  # (row, resident to live memory after the peak)
 
 
 def mean_to(table, metric, rows, peer):
@@ -70,6 +73,9 @@ def judge(table, rows, names):
         for figure in table.figures(row):
             if LATENCY.search(figure[0]):
                 judge_latency(verdict, table, row, figure, peers)
+        ratio = table.median(SETTLED, row, OWN)
+        if ratio is not None:
+            verdict.settled.append((row, ratio))
     return verdict
 
 
@@ -121,6 +127,9 @@ def text(verdict):
     for row, figure, ratio, rival in verdict.latencies:
         what = f"{row}, {figure}, to the best peer, {rival}"
         lines.append([what, shown(ratio), "≤ 1", met(ratio is not None and ratio <= 1)])
+    for row, ratio in verdict.settled:
+        what = f"{row}, resident memory to live data after the peak"
+        lines.append([what, shown(ratio), f"≤ {SETTLED_GOAL}", met(ratio <= SETTLED_GOAL)])
     parts = [table_text(["over all programs and workloads", "Prairie", "goal", "reached"], lines)]
     notes = []
     if verdict.missing:

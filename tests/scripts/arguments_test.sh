@@ -50,6 +50,21 @@ wrong scripts/limits-matrix --prairie /no/such/library.so
 wrong scripts/limits-matrix --probes "$TEST_TMPDIR"
 wrong scripts/limits-matrix --markdown /no/such/document.md
 wrong scripts/limits-matrix "$root/WORKSPACE" "$root/WORKSPACE"
+wrong scripts/bench --no-such-option
+wrong scripts/bench lua
+wrong scripts/bench --only no-such-row
+wrong scripts/bench --only=
+wrong scripts/bench --rounds 0
+wrong scripts/bench --rounds many
+wrong scripts/bench --peer name
+wrong scripts/bench --peer name=/no/such/library.so
+wrong scripts/bench --peer "glibc=$root/WORKSPACE"
+wrong scripts/bench --allocators no-such-allocator
+wrong scripts/bench --allocators=
+wrong scripts/bench --fast-path-golden --allocators glibc
+help=$("$root/scripts/bench" --help) && status=0 || status=$?
+expect_equal "scripts/bench --help, status" 0 "$status"
+expect_match "scripts/bench --help, text" "^usage: scripts/bench" "$help"
 help=$("$root/scripts/limits-matrix" --help) && status=0 || status=$?
 expect_equal "scripts/limits-matrix --help, status" 0 "$status"
 expect_match "scripts/limits-matrix --help, text" "^usage: scripts/limits-matrix" "$help"
