@@ -1,4 +1,4 @@
-"""The instructions of the hit paths, counted by fast_path_count: printed, or kept as golden file."""
+"""Instructions of the hit paths, counted by fast_path_count: printed, or kept as golden file."""
 
 import subprocess
 import sys

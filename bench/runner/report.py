@@ -75,7 +75,7 @@ def shown(value, style=None):
 def best_table(table, metric, rows, names, unit, divisor=1.0):
     """The best peer of each row and its median, then every allocator's ratio to it.
 
-    The best of a row is bold, Prairie included; the reference is not, and is "–" where it has none.
+    The best of a row is bold, Prairie included; the reference never is. "–": no figure.
     """
     lines = []
     for row in rows:
@@ -120,8 +120,12 @@ def figures_table(table, rows, names):
             best = table.best((name, unit), row, ranked(names))
             cells = [shown(value, "{:.4g}") for value in medians]
             pairs = zip(names, medians, cells)
-            bold = [f"**{c}**" if v == best and n in ranked(names) else c for n, v, c in pairs]
-            lines.append([f"{row}: {name}, {unit}", *bold])
+            if "live" not in name:  # what lives is the workload's doing
+                cells = [
+                    f"**{c}**" if v is not None and v == best and n in ranked(names) else c
+                    for n, v, c in pairs
+                ]
+            lines.append([f"{row}: {name}, {unit}", *cells])
     return table_text(["", *names], lines)
 
 

@@ -111,13 +111,15 @@ class Results:
     def write_plots(self, directory):
         import plots  # here, since matplotlib is needed for nothing else
 
+        for old in directory.glob("bench_*.svg"):
+            old.unlink()  # a plot that this run does not make is not linked either
         for title, name, rows in (
             ("Workloads", "workloads", self.workloads),
             ("Programs", "programs", self.programs),
         ):
-            for metric, what, file in (("time", "time", "time"), ("rss_kib", "peak memory", "memory")):
+            for metric, what in (("time", "time"), ("rss_kib", "memory")):
                 if rows:
-                    path = directory / f"bench_{name}_{file}.svg"
+                    path = directory / f"bench_{name}_{what}.svg"
                     plots.plot_rows(path, self.table, metric, f"{title}, {what}", rows, self.names)
         if self.workloads or self.programs:
             rows = self.workloads + self.programs

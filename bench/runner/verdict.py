@@ -19,7 +19,7 @@ SETTLED, SETTLED_GOAL = ("settled_ratio", "times"), 1.2
 
 @dataclass
 class Verdict:
-    """Ratios below 1 are in Prairie's favour. Rows that Prairie did not complete are in `missing`."""
+    """Ratios below 1 are in Prairie's favour; `missing` are the rows that it did not complete."""
 
     rows: int = 0
     missing: list = field(default_factory=list)
@@ -118,7 +118,12 @@ def text(verdict):
             f"≤ {TIME_GOAL}",
             met(time <= TIME_GOAL),
         ],
-        ["rows best of all", f"{len(verdict.best)} of {verdict.rows}", "half", met(share >= BEST_GOAL)],
+        [
+            "rows best of all",
+            f"{len(verdict.best)} of {verdict.rows}",
+            "half",
+            met(share >= BEST_GOAL),
+        ],
         [limit, str(len(verdict.worse)), "0", met(not verdict.worse and not verdict.missing)],
     ]
     if memory is not None:
@@ -140,7 +145,7 @@ def text(verdict):
     fewer = [peer for peer, count in verdict.counts.items() if count < verdict.rows]
     if fewer:
         counts = ", ".join(f"{peer} {verdict.counts[peer]}" for peer in fewer)
-        notes.append(f"- peers with fewer than {verdict.rows} rows in common with Prairie: {counts}")
+        notes.append(f"- peers with less than {verdict.rows} rows in common with Prairie: {counts}")
     fast = ", ".join(f"{peer} {shown(ratio)}" for peer, ratio in verdict.memory.items())
     notes.append(f"- peak memory to each peer within 15% of the best time: {fast or 'none'}")
     times = ", ".join(f"{peer} {shown(ratio)}" for peer, ratio in verdict.times.items())
