@@ -258,6 +258,7 @@ WHOLE_ADDRESS_SPACE = tuple(
         before_exec=three_gigabytes if "3 GiB" in name else None,
         timeout=60,
         bits=bits,
+        needs=(512, "a limit of 400 MiB that it fills"),
     )
     for size in ("100000", "1048576")
     for name, bits in ((" under RLIMIT_AS", None), ("", 32), (" of 3 GiB", 32))

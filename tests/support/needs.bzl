@@ -10,5 +10,8 @@ def needs_memory(size, why):
 def needs_address_space(size, why):
     return ["needs_address_space=%s: %s" % (size, why)]
 
+def needs_data(size, why):
+    return ["needs_data=%s: %s" % (size, why)]
+
 def needs_stack(size, why):
     return ["needs_stack=%s: %s" % (size, why)]
