@@ -67,6 +67,8 @@ class FlatArray {
 
   T& operator[](size_t index) { return data_[index]; }
   const T& operator[](size_t index) const { return data_[index]; }
+  // For a loop: the elements, wherever its stores go, stay where they are.
+  T* data() const { return data_; }
   size_t committed_bytes() const { return region_.committed(); }
 
  private:

@@ -41,7 +41,7 @@ void Print() {
            info.span_pages.value, info.span_alignment.value,
            (info.span_pages.bytes() - waste) / info.size,
            Percent(static_cast<double>(waste), static_cast<double>(info.span_pages.bytes())),
-           info.max_list);
+           info.max_cached);
     previous = info.size;
   }
   printf(

@@ -43,7 +43,7 @@ struct SizeClassInfo {
   PageCount span_pages;      // pages in a span of a class that is in use
   PageCount least_pages;     // pages that hold an object wherever they begin
   PageCount span_alignment;  // spans preferably begin at a multiple of this
-  uint32_t max_list = 0;     // most objects in one list of a thread cache
+  uint32_t max_cached = 0;   // most objects in one magazine of a thread cache
 };
 
 namespace size_class_internal {
@@ -60,8 +60,8 @@ constexpr SizeClassInfo Describe(uint32_t size) {
   constexpr uint32_t kLeastBytes = 32 * 1024;
   constexpr uint32_t kWantedBytes = 64 * 1024;
   constexpr uint32_t kMostUnit = 40;
-  constexpr uint32_t kListBytes = 32 * 1024;
-  constexpr uint32_t kLongestList = 256;
+  constexpr uint32_t kMagazineBytes = 32 * 1024;
+  constexpr uint32_t kLargestMagazine = 254;  // See MagazineStore.
   SizeClassInfo info;
   info.size = size;
   const uint32_t unit = WholePages(size);
@@ -82,9 +82,9 @@ constexpr SizeClassInfo Describe(uint32_t size) {
     info.span_alignment = {unit};
   }
   info.least_pages = PagesFor(2 * size - kGranuleSize);
-  info.max_list = kListBytes / size;
-  if (info.max_list > kLongestList) info.max_list = kLongestList;
-  if (info.max_list < 2) info.max_list = 2;
+  info.max_cached = kMagazineBytes / size;
+  if (info.max_cached > kLargestMagazine) info.max_cached = kLargestMagazine;
+  if (info.max_cached < 2) info.max_cached = 2;
   return info;
 }
 

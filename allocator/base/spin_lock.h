@@ -22,6 +22,7 @@ enum class LockRank : uint8_t {
   kTransferCache,
   kCentralList,
   kPageHeap,
+  kMagazineStore,
   kMetadata,
   kLeaf,
 };

@@ -30,63 +30,61 @@ Span* CentralList::NewSpan() {
   const size_t phase = start % info.size;
   span->size_class = size_class_;
   span->first_slot = phase == 0 ? 0 : static_cast<uint32_t>(info.size - phase);
+  span->first_hole = span->first_slot;
   span->slots = static_cast<uint32_t>((span->pages.bytes() - span->first_slot) / info.size);
   context_->page_map->SetClass({span->first_page, span->pages}, size_class_);
   with_room_.PushFront(span);
   return span;
 }
 
-ObjectList CentralList::Fetch(uint32_t most, ListFault* fault) {
+uint32_t CentralList::Fetch(FreeObject** objects, uint32_t most, ListFault* fault) {
   SpinLockHolder holder(lock_);
   Span* span = with_room_.first();
   if (span == nullptr) {
     span = NewSpan();
-    if (span == nullptr) return {};
+    if (span == nullptr) return 0;
   }
-  // The allocated bits say which slots are free, so objects come in address order and free ones
-  // need no links while they lie here: nothing to smash, and no walk through cold memory.
+  // The allocated bits say which slots are free, so objects come in address order, and nothing has
+  // to be kept in the free ones.
+  BitmapPlane::Bits allocated = context_->allocated->bits();
   const uint32_t size = kSizeClasses[size_class_].size;
-  const size_t first = span->first_page.offset() + span->first_slot;
-  ObjectList list;
-  FreeObject* last = nullptr;
-  // Links `object` behind `last`, whose own link is written when its successor is known.
-  const auto take = [&](uint32_t slot, bool was_used) {
-    const size_t offset = first + size_t{slot} * size;
-    FreeObject* const object = reinterpret_cast<FreeObject*>(context_->arena_base + offset);
-    // What was written to while it lay here is left out, and stays out, for ever.
-    const bool sound = !was_used || object->IsFree(context_->mark_key);
-    context_->allocated->Set(offset);
-    ++span->allocated;
-    if (!sound) {
-      if (fault->kind == ListFault::kNone) *fault = {ListFault::kSmashed, size_class_, object};
-      return;
-    }
-    if (last == nullptr) {
-      list.head = object;
-    } else {
-      last->Link(object, context_->mark_key);
-    }
-    last = object;
-    ++list.count;
-  };
-  uint32_t holes = span->carved - span->allocated;
-  uint32_t slot = span->first_hole;
-  for (; holes > 0 && list.count < most; ++slot) {
-    if (context_->allocated->Test(first + size_t{slot} * size)) continue;
-    take(slot, true);
+  const size_t begin = span->first_page.offset();
+  const uint32_t count = std::min(most, span->slots - span->allocated);
+  uint32_t cell = count;
+  uint32_t out = span->allocated;
+  size_t offset = begin + span->first_hole;
+  for (uint32_t holes = span->carved - out; holes > 0 && cell > 0; offset += size) {
+    if (allocated.Test(offset)) continue;
+    FreeObject* const object = ObjectAt(offset);
+    allocated.Set(offset);
+    ++out;
     --holes;
+    // What was written to while it lay here is left out, and stays out, for ever.
+    if (PRAIRIE_UNLIKELY(!object->IsFree(context_->mark_key))) {
+      fault->Note({ListFault::kSmashed, size_class_, object});
+      continue;
+    }
+    objects[--cell] = object;
   }
-  span->first_hole = slot;
-  if (list.count < most && span->carved < span->slots) {
-    do {
-      take(span->carved++, false);
-    } while (list.count < most && span->carved < span->slots);
+  span->first_hole = static_cast<uint32_t>(offset - begin);
+  if (cell > 0 && span->carved < span->slots) {
+    const uint32_t fresh = std::min(cell, span->slots - span->carved);
+    offset = begin + span->first_slot + size_t{span->carved} * size;
+    for (uint32_t i = 0; i < fresh; ++i, offset += size) {
+      FreeObject* const object = ObjectAt(offset);
+      allocated.Set(offset);
+      object->SetFree(context_->mark_key);
+      objects[--cell] = object;
+    }
+    out += fresh;
+    span->carved += fresh;
     MarkFirstUncarved(span);
   }
-  if (last != nullptr) last->Link(nullptr, context_->mark_key);
-  allocated_ += list.count;
+  if (PRAIRIE_UNLIKELY(cell > 0)) std::copy(objects + cell, objects + count, objects);
+  span->allocated = out;
+  allocated_ += count - cell;
   if (!span->HasRoom()) with_room_.Remove(span);
-  return list;
+  return count - cell;
 }
 
 // The end of an object is the likeliest address that is a slot start and yet no object. Behind the
@@ -99,7 +97,7 @@ void CentralList::MarkFirstUncarved(Span* span) {
   if (offset % kSmallestOsPage == 0 || offset + sizeof(FreeObject) > begin + span->pages.bytes()) {
     return;
   }
-  reinterpret_cast<FreeObject*>(context_->arena_base + offset)->Link(nullptr, context_->mark_key);
+  ObjectAt(offset)->SetFree(context_->mark_key);
 }
 
 bool CentralList::IsObject(const void* pointer) const {
@@ -109,78 +107,58 @@ bool CentralList::IsObject(const void* pointer) const {
   return context_->page_map->class_of(page) == size_class_ && IsSlotStart(offset, size_class_);
 }
 
-ListFault CentralList::Return(ObjectList list) {
+ListFault CentralList::Return(FreeObject* const* objects, uint32_t count) {
   bool freed_span = false;
-  const ListFault fault = ReturnLocked(list, &freed_span);
+  const ListFault fault = ReturnLocked(objects, count, &freed_span);
   // Without the lock: it may take a system call.
   if (freed_span) context_->page_heap->ReleaseIdle(MonotonicMilliseconds());
   return fault;
 }
 
-ListFault CentralList::ReturnLocked(ObjectList list, bool* freed_span) {
+ListFault CentralList::ReturnLocked(FreeObject* const* objects, uint32_t count, bool* freed_span) {
+  // Objects come from anywhere: those that will be looked at soon are fetched meanwhile.
+  constexpr uint32_t kAhead = 6;
   ListFault fault;
-  const auto note = [&](ListFault::Kind kind, void* object) {
-    if (fault.kind == ListFault::kNone) fault = {kind, size_class_, object};
-  };
   SpinLockHolder holder(lock_);
-  const uintptr_t base = context_->arena_base;
-  // Neighbours on a list are often neighbours in memory: what belongs to one span is put together.
-  Span* span = nullptr;
-  size_t span_begin = 0, span_bytes = 0;
+  BitmapPlane::Bits allocated = context_->allocated->bits();
   uint32_t returned = 0;
-  size_t lowest = 0;
-  const auto finish_span = [&] {
-    if (returned == 0) return;
-    allocated_ -= returned;
-    *freed_span |= TakeBack(span, returned, lowest);
-    returned = 0;
-  };
-  FreeObject* object = list.head;
-  for (uint32_t i = 0; i < list.count; ++i) {
-    // A link is followed only from an object that vouches for it, so this one is readable.
+  for (uint32_t i = 0; i < count; ++i) {
+    FreeObject* const object = objects[i];
+    if (i + kAhead < count) __builtin_prefetch(objects[i + kAhead]);
+    const size_t offset = reinterpret_cast<uintptr_t>(object) - context_->arena_base;
+    // Before anything else: where nothing is out there may be neither a span nor memory.
+    if (PRAIRIE_UNLIKELY(!allocated.Test(offset))) {
+      fault.Note({ListFault::kDoubleFree, size_class_, object});
+      continue;
+    }
     if (PRAIRIE_UNLIKELY(!object->IsFree(context_->mark_key))) {
-      note(ListFault::kSmashed, object);
-      break;
+      fault.Note({ListFault::kSmashed, size_class_, object});
+      continue;
     }
-    FreeObject* const next = object->next;
-    const size_t offset = reinterpret_cast<uintptr_t>(object) - base;
-    if (PRAIRIE_UNLIKELY(!context_->allocated->Clear(offset))) {
-      note(ListFault::kDoubleFree, object);
-    } else {
-      if (offset - span_begin >= span_bytes) {
-        finish_span();
-        span = context_->page_map->span_of({static_cast<uint32_t>(offset >> kPageShift)});
-        span_begin = span->first_page.offset();
-        span_bytes = span->pages.bytes();
-        lowest = offset;
-      }
-      if (offset < lowest) lowest = offset;
-      ++returned;
+    allocated.Clear(offset);
+    ++returned;
+    Span* const span = context_->page_map->span_of({static_cast<uint32_t>(offset >> kPageShift)});
+    if (!span->HasRoom()) with_room_.PushFront(span);
+    const uint32_t within = static_cast<uint32_t>(offset - span->first_page.offset());
+    if (within < span->first_hole) span->first_hole = within;
+    if (--span->allocated == 0) {
+      FreeSpan(span);
+      *freed_span = true;
     }
-    object = next;
   }
-  finish_span();
+  allocated_ -= returned;
   return fault;
 }
 
-bool CentralList::TakeBack(Span* span, uint32_t count, size_t lowest) {
-  if (!span->HasRoom()) with_room_.PushFront(span);
-  span->allocated -= count;
-  if (span->allocated == 0) {
-    with_room_.Remove(span);
-    context_->page_map->SetClass({span->first_page, span->pages}, 0);
-    context_->page_heap->Free(span);
-    return true;
-  }
-  const size_t first = span->first_page.offset() + span->first_slot;
-  const uint32_t slot = static_cast<uint32_t>(SlotOf(lowest - first, size_class_));
-  if (slot < span->first_hole) span->first_hole = slot;
-  return false;
+void CentralList::FreeSpan(Span* span) {
+  with_room_.Remove(span);
+  context_->page_map->SetClass({span->first_page, span->pages}, 0);
+  context_->page_heap->Free(span);
 }
 
-uint32_t CentralList::LongestList() const {
+uint32_t CentralList::MostInMagazine() const {
   constexpr uint32_t kFrugalPart = 8;
-  const uint32_t most = kSizeClasses[size_class_].max_list;
+  const uint32_t most = kSizeClasses[size_class_].max_cached;
   return frugal() ? std::max(most / kFrugalPart, 1u) : most;
 }
 

@@ -7,6 +7,7 @@
 #include "allocator/arena/size_classes.h"
 #include "allocator/base/spin_lock.h"
 #include "allocator/central/free_object.h"
+#include "allocator/central/magazine.h"
 #include "allocator/page_heap/page_heap.h"
 #include "allocator/pages/heap_bitmap.h"
 #include "allocator/pages/page_map.h"
@@ -19,6 +20,7 @@ struct CentralContext {
   PageHeap* page_heap;
   PageMap* page_map;
   BitmapPlane* allocated;
+  MagazineStore* magazines;
   uintptr_t arena_base;
   const std::atomic<size_t>* extent;  // the frontier in bytes
   uintptr_t mark_key;
@@ -36,19 +38,21 @@ class CentralList {
     context_ = &context;
   }
 
-  // Between 1 and `most` objects, marked as free, preferably of one span and in address order.
-  // An empty list if there is no memory, or if all that was looked at had been written to after
-  // it was freed, which is a fault and leaves the object out for ever: call again.
-  ObjectList Fetch(uint32_t most, ListFault* fault);
+  // Stores between 1 and `most` (at least 1) objects in `objects`, marked as free, of one span, the
+  // lowest address last, so that whoever pops begins there. Returns how many. 0 if there is no
+  // memory, or if all that was looked at had been written to after it was freed, which is a fault
+  // and leaves the object out for ever: call again.
+  uint32_t Fetch(FreeObject** objects, uint32_t most, ListFault* fault);
 
-  // Takes back objects. Those that are not out, and everything behind a smashed link, are left
-  // out and the first such fault is returned: report it when no lock is held.
-  ListFault Return(ObjectList list);
+  // Takes back `count` objects. Those that are in already, and those that were written to after
+  // they were freed, are left as they are, and the first such fault is returned: report it when no
+  // lock is held.
+  ListFault Return(FreeObject* const* objects, uint32_t count);
 
-  // Whether caches should be small, and the most objects that one list of a thread cache should
-  // have.
+  // Whether caches should be small, and the most objects that one magazine should hold.
   bool frugal() const { return context_->page_heap->frugal(); }
-  uint32_t LongestList() const;
+  uint32_t MostInMagazine() const;
+  MagazineStore& magazines() const { return *context_->magazines; }
 
   // Objects that are out.
   size_t allocated_count();
@@ -62,10 +66,12 @@ class CentralList {
   Span* AllocateSpan();
   Span* NewSpan();
   void MarkFirstUncarved(Span* span);
-  ListFault ReturnLocked(ObjectList list, bool* freed_span);
-  // `count` objects of `span` are back, the lowest at offset `lowest`. Returns whether that was the
-  // last of them, in which case the span is gone. Requires the lock.
-  bool TakeBack(Span* span, uint32_t count, size_t lowest);
+  ListFault ReturnLocked(FreeObject* const* objects, uint32_t count, bool* freed_span);
+  // All objects of `span` are back: gives it to the page heap. Requires the lock.
+  void FreeSpan(Span* span);
+  FreeObject* ObjectAt(size_t offset) const {
+    return reinterpret_cast<FreeObject*>(context_->arena_base + offset);
+  }
   bool IsObject(const void* pointer) const;
 
   SpinLock lock_{LockRank::kCentralList};

@@ -4,64 +4,80 @@
 
 namespace prairie {
 
-ObjectList TransferCache::Take(uint32_t most, ListFault* fault) {
+Magazine* TransferCache::Take(Magazine* empty, uint32_t most, ListFault* fault) {
+  Magazine* full = nullptr;
   {
     SpinLockHolder holder(lock_);
-    if (used_ > 0) return Pop();
+    if (used_ > 0) {
+      full = Pop();
+      if (empty_count_ < kMostEmpty) {
+        empty_[empty_count_++] = empty;
+        return full;
+      }
+    }
   }
-  return central_.Fetch(most, fault);
+  if (full != nullptr) {
+    magazines().Release(empty);
+    return full;
+  }
+  empty->count = central_.Fetch(empty->cells(), most, fault);
+  return empty;
 }
 
-ListFault TransferCache::Give(ObjectList list) {
-  if (list.count == 0) return {};
+Magazine* TransferCache::Give(Magazine* full, ListFault* fault) {
   {
     SpinLockHolder holder(lock_);
     if (used_ < (central_.frugal() ? kFrugalSlots : kSlots)) {
-      lists_[used_++] = list;
-      return {};
+      full_[used_++] = full;
+      return empty_count_ > 0 ? empty_[--empty_count_] : nullptr;
     }
   }
-  return central_.Return(list);
+  fault->Note(central_.Return(full->cells(), full->count));
+  full->count = 0;
+  return full;
+}
+
+ListFault TransferCache::TakeApart(Magazine* full) {
+  const ListFault fault = central_.Return(full->cells(), full->count);
+  full->count = 0;
+  magazines().Release(full);
+  return fault;
 }
 
 ListFault TransferCache::Flush() {
   ListFault fault;
   // Others may go on giving meanwhile: what was there at the start is enough.
   for (uint32_t i = 0; i < kSlots; ++i) {
-    ObjectList list;
+    Magazine* full;
     {
       SpinLockHolder holder(lock_);
       if (used_ == 0) return fault;
-      list = Pop();
+      full = Pop();
     }
-    const ListFault found = central_.Return(list);
-    if (fault.kind == ListFault::kNone) fault = found;
+    fault.Note(TakeApart(full));
   }
   return fault;
 }
 
 uint32_t TransferCache::ReturnIdle(ListFault* fault) {
-  ObjectList idle[kSlots];
+  Magazine* idle[kSlots];
   uint32_t count;
   {
     SpinLockHolder holder(lock_);
     count = (least_used_ + 1) / 2;
-    std::copy_n(lists_, count, idle);
-    std::copy(lists_ + count, lists_ + used_, lists_);
+    std::copy_n(full_, count, idle);
+    std::copy(full_ + count, full_ + used_, full_);
     used_ -= count;
     least_used_ = used_;
   }
-  for (uint32_t i = 0; i < count; ++i) {
-    const ListFault found = central_.Return(idle[i]);
-    if (fault->kind == ListFault::kNone) *fault = found;
-  }
+  for (uint32_t i = 0; i < count; ++i) fault->Note(TakeApart(idle[i]));
   return count;
 }
 
 size_t TransferCache::cached_count() {
   SpinLockHolder holder(lock_);
   size_t count = 0;
-  for (uint32_t i = 0; i < used_; ++i) count += lists_[i].count;
+  for (uint32_t i = 0; i < used_; ++i) count += full_[i]->count;
   return count;
 }
 

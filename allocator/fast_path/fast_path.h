@@ -1,6 +1,6 @@
 // The fast path: malloc and free as they run almost every time, top to bottom.
 //
-//   malloc   size → class (a byte table) → pop this thread's list of the class.
+//   malloc   size → class (a byte table) → pop this thread's magazine of the class.
 //   free     address → page → class (a byte array) → is it the start of a slot? (one
 //            multiplication) → does it say that it is free already? → push.
 //
@@ -34,31 +34,6 @@ void* Reallocate(void* pointer, size_t size);
 // Bytes that the object at `pointer` can hold; 0 if it is not the start of a live object.
 size_t UsableSize(const void* pointer);
 
-// Takes an object off this thread's list of class `c`. Null if the list is empty or its first
-// object was written to after it was freed.
-PRAIRIE_ALWAYS_INLINE void* PopObject(size_t c) {
-  ThreadCache* const cache = thread_cache;
-  FreeObject* const object = cache->heads[c];
-  if (PRAIRIE_UNLIKELY(object == nullptr)) return nullptr;
-  if (PRAIRIE_UNLIKELY(!object->IsFree(fast.mark_key))) return nullptr;
-  FreeObject* const next = object->next;
-  object->mark = 0;
-  cache->heads[c] = next;
-  ++cache->room[c];
-  return object;
-}
-
-// Puts an object on this thread's list of class `c`. False if the list is full.
-PRAIRIE_ALWAYS_INLINE bool PushObject(FreeObject* object, size_t c) {
-  ThreadCache* const cache = thread_cache;
-  const uint32_t room = cache->room[c];
-  if (PRAIRIE_UNLIKELY(room == 0)) return false;
-  object->Link(cache->heads[c], fast.mark_key);
-  cache->heads[c] = object;
-  cache->room[c] = room - 1;
-  return true;
-}
-
 // The size class of `pointer` if it starts a small object that is not free, else 0: what free
 // checks, for those who only ask.
 PRAIRIE_ALWAYS_INLINE SizeClass LiveSmallClass(const void* pointer) {
@@ -73,12 +48,12 @@ PRAIRIE_ALWAYS_INLINE SizeClass LiveSmallClass(const void* pointer) {
   return PRAIRIE_UNLIKELY(static_cast<const FreeObject*>(pointer)->IsFree(fast.mark_key)) ? 0 : c;
 }
 
-// malloc. `Slow` is what the entry point does when this thread's list has nothing to give; errno
+// malloc. `Slow` is what the entry point does when this thread's magazine is empty; errno
 // and exceptions are its business.
 template <void* (*Slow)(size_t) = AllocateSlow>
 PRAIRIE_ALWAYS_INLINE void* Allocate(size_t size) {
   if (PRAIRIE_LIKELY(size <= kMaxSmallSize)) {
-    void* const object = PopObject(ClassOfSize(size));
+    void* const object = thread_cache->Pop(ClassOfSize(size), fast.mark_key);
     if (PRAIRIE_LIKELY(object != nullptr)) return object;
   }
   return Slow(size);
@@ -87,7 +62,9 @@ PRAIRIE_ALWAYS_INLINE void* Allocate(size_t size) {
 // free. Keeps errno.
 PRAIRIE_ALWAYS_INLINE void Free(void* pointer, Call call) {
   const SizeClass c = LiveSmallClass(pointer);
-  if (PRAIRIE_LIKELY(c != 0) && PRAIRIE_LIKELY(PushObject(static_cast<FreeObject*>(pointer), c))) {
+  FreeObject* const object = static_cast<FreeObject*>(pointer);
+  if (PRAIRIE_LIKELY(c != 0) &&
+      PRAIRIE_LIKELY(thread_cache->Push(object, object->FreeMark(fast.mark_key), c))) {
     return;
   }
   FreeSlow(pointer, call);

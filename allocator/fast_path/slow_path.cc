@@ -10,15 +10,12 @@ namespace {
 void* AllocateSmall(size_t size) {
   const SizeClass c = ClassOfSize(size);
   for (;;) {
-    if (void* const object = PopObject(c)) {
+    if (void* const object = thread_cache->Pop(c, fast.mark_key)) {
       heap.RelievePressure();
       return object;
     }
-    FreeObject* const head = thread_cache->heads[c];
-    if (PRAIRIE_UNLIKELY(head != nullptr)) {
-      // The object was written to after it was freed, and where its link leads nobody knows.
-      thread_cache->DropList(c);
-      heap.ReportSmashed(c, head);
+    if (FreeObject* const smashed = thread_cache->PopSmashed(c); PRAIRIE_UNLIKELY(smashed)) {
+      heap.ReportSmashed(c, smashed);
       continue;
     }
     if (PRAIRIE_UNLIKELY(!heap.EnsureInitialized())) {
@@ -91,7 +88,7 @@ PRAIRIE_NOINLINE void FreeSlow(void* pointer, Call call) {
   } else {
     FreeObject* const object = static_cast<FreeObject*>(pointer);
     const SizeClass c = found.span->size_class;
-    while (!PushObject(object, c)) {
+    while (!thread_cache->Push(object, object->FreeMark(fast.mark_key), c)) {
       if (PRAIRIE_LIKELY(heap.MakeRoom(c))) continue;
       heap.FreeUncached(object, c);
       break;

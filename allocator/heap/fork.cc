@@ -15,6 +15,7 @@ void Heap::LockAll() {
   for (TransferCache& transfer : transfers_) transfer.lock().Lock();
   for (TransferCache& transfer : transfers_) transfer.central().lock().Lock();
   page_heap_.lock().Lock();
+  magazines_.lock().Lock();
   metadata_.lock().Lock();
   failures_.lock().Lock();
   pressure_handler_.lock().Lock();
@@ -26,6 +27,7 @@ void Heap::UnlockAll() {
   pressure_handler_.lock().Unlock();
   failures_.lock().Unlock();
   metadata_.lock().Unlock();
+  magazines_.lock().Unlock();
   page_heap_.lock().Unlock();
   for (TransferCache& transfer : transfers_) transfer.central().lock().Unlock();
   for (TransferCache& transfer : transfers_) transfer.lock().Unlock();
@@ -41,6 +43,7 @@ void Heap::ResetLocksInChild() {
   pressure_handler_.lock().ResetAfterFork();
   failures_.lock().ResetAfterFork();
   metadata_.lock().ResetAfterFork();
+  magazines_.lock().ResetAfterFork();
   page_heap_.lock().ResetAfterFork();
   for (TransferCache& transfer : transfers_) {
     transfer.central().lock().ResetAfterFork();

@@ -71,7 +71,9 @@ bool Heap::InitializeLocked() {
   process_ = getpid();
   fast.arena_base = arena_.base();
   fast.mark_key = ProcessRandom();
-  context_ = {&page_heap_, &page_map_, &allocated_, arena_.base(), &fast.extent, fast.mark_key};
+  magazines_.Init(metadata_);
+  context_ = {&page_heap_,   &page_map_,   &allocated_,  &magazines_,
+              arena_.base(), &fast.extent, fast.mark_key};
   for (int c = 1; c < kSizeClassCount; ++c) {
     transfers_[c].Init(static_cast<SizeClass>(c), context_);
   }
@@ -151,9 +153,10 @@ auto Heap::AllocateOrFail(size_t size, Attempt attempt) -> decltype(attempt()) {
 FreeObject* Heap::TryFetch(SizeClass c) {
   for (;;) {
     ListFault fault;
-    const ObjectList list = transfers_[c].central().Fetch(1, &fault);
+    FreeObject* object = nullptr;
+    transfers_[c].central().Fetch(&object, 1, &fault);
     ReportFault(fault);
-    if (list.count != 0 || fault.kind == ListFault::kNone) return list.head;
+    if (object != nullptr || fault.kind == ListFault::kNone) return object;
   }
 }
 
@@ -165,9 +168,10 @@ bool Heap::MakeRoom(SizeClass c) {
   ThreadCache* const cache = CacheForThisThread();
   if (cache == nullptr) return false;
   LookAfterIdle(*cache);
-  const ListFault fault = cache->MakeRoom(c, transfers_[c]);
+  ListFault fault;
+  const bool made = cache->MakeRoom(c, transfers_[c], &fault);
   ReportFault(fault);
-  return true;
+  return made;
 }
 
 PRAIRIE_ALWAYS_INLINE void Heap::LookAfterIdle(ThreadCache& cache) {
@@ -195,8 +199,8 @@ void Heap::ReturnIdle(uint64_t now) {
 }
 
 void Heap::FreeUncached(FreeObject* object, SizeClass c) {
-  object->Link(nullptr, fast.mark_key);
-  const ListFault fault = transfers_[c].central().Return({object, 1});
+  object->SetFree(fast.mark_key);
+  const ListFault fault = transfers_[c].central().Return(&object, 1);
   ReportFault(fault);
 }
 
@@ -326,8 +330,7 @@ size_t Heap::Trim(Release what) {
     fault = own->Flush(transfers_);
   }
   for (int c = 1; c < kSizeClassCount; ++c) {
-    const ListFault found = transfers_[c].Flush();
-    if (fault.kind == ListFault::kNone) fault = found;
+    fault.Note(transfers_[c].Flush());
   }
   const size_t released = page_heap_.ReleaseFree({UINT32_MAX}, what).bytes();
   ReportFault(fault);

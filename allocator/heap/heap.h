@@ -183,6 +183,7 @@ class Heap {
   BitmapPlane allocated_;
   PageHeap page_heap_;
   CentralContext context_ = {};
+  MagazineStore magazines_;
   TransferCache transfers_[kSizeClassCount];
   std::atomic<uint64_t> idle_due_{0};    // when the next round begins
   std::atomic<uint32_t> idle_class_{1};  // the class that the round has come to

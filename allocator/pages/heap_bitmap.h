@@ -30,23 +30,37 @@ class BitmapPlane {
     return words_.EnsureCount(end.offset() >> (kGranuleShift + 6), slack);
   }
 
-  // `offset`: bytes from the start of the arena, a multiple of the granule.
-  bool Test(size_t offset) const { return (words_[Word(offset)] & Bit(offset)) != 0; }
-  void Set(size_t offset) { words_[Word(offset)] |= Bit(offset); }
-  // Returns whether the bit was set.
-  bool Clear(size_t offset) {
-    uint64_t& word = words_[Word(offset)];
-    const bool was_set = (word & Bit(offset)) != 0;
-    word &= ~Bit(offset);
-    return was_set;
-  }
+  // The bits themselves, for a loop. `offset`: bytes from the start of the arena, a multiple of the
+  // granule.
+  class Bits {
+   public:
+    explicit Bits(uint64_t* words) : words_(words) {}
+
+    bool Test(size_t offset) const { return (words_[Word(offset)] & Bit(offset)) != 0; }
+    void Set(size_t offset) { words_[Word(offset)] |= Bit(offset); }
+    // Returns whether the bit was set.
+    bool Clear(size_t offset) {
+      uint64_t& word = words_[Word(offset)];
+      const bool was_set = (word & Bit(offset)) != 0;
+      word &= ~Bit(offset);
+      return was_set;
+    }
+
+   private:
+    static size_t Word(size_t offset) { return offset >> (kGranuleShift + 6); }
+    static uint64_t Bit(size_t offset) { return uint64_t{1} << ((offset >> kGranuleShift) & 63); }
+
+    uint64_t* words_;
+  };
+
+  Bits bits() const { return Bits(words_.data()); }
+  bool Test(size_t offset) const { return bits().Test(offset); }
+  void Set(size_t offset) { bits().Set(offset); }
+  bool Clear(size_t offset) { return bits().Clear(offset); }
 
   size_t committed_bytes() const { return words_.committed_bytes(); }
 
  private:
-  static size_t Word(size_t offset) { return offset >> (kGranuleShift + 6); }
-  static uint64_t Bit(size_t offset) { return uint64_t{1} << ((offset >> kGranuleShift) & 63); }
-
   FlatArray<uint64_t> words_;
 };
 

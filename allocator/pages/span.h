@@ -20,7 +20,7 @@ enum class SpanKind : uint8_t {
 // Invariants of a small span, under the lock of its central list:
 //   allocated <= carved <= slots
 //   the allocated bits below slot `carved` number `allocated`; those from it on are clear
-//   no slot below `first_hole` is free
+//   no slot that begins before `first_hole` is free
 //   it is on its central list's list of spans with room exactly when allocated < slots
 // A struct is never unmapped, and when recycled it stays a Span: a stale pointer to one is safe to
 // read, and `Covers` tells whether it still speaks of a page.
@@ -34,7 +34,7 @@ struct alignas(kCacheLineSize) Span {
   uint32_t slots;        // small spans: objects that fit
   uint32_t allocated;    // objects that have left the central list
   uint32_t carved;       // slots ever used, in address order; the rest is untouched
-  uint32_t first_hole;   // where the search for a freed slot begins
+  uint32_t first_hole;   // bytes to the slot where the search for a freed one begins
   uint32_t first_slot;   // bytes from the start of the span to its first slot
   Span* next;
   Span* previous;

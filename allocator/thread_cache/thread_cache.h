@@ -1,8 +1,12 @@
-// The thread cache: for each size class one list that malloc pops and free pushes, and a spare.
+// The thread cache: for each size class the magazine that malloc pops and free pushes, and a spare.
 #ifndef PRAIRIE_ALLOCATOR_THREAD_CACHE_THREAD_CACHE_H_
 #define PRAIRIE_ALLOCATOR_THREAD_CACHE_THREAD_CACHE_H_
 
 #include <stdint.h>
+
+#include <algorithm>
+#include <atomic>
+#include <iterator>
 
 #include "allocator/arena/size_classes.h"
 #include "allocator/base/compiler.h"
@@ -10,54 +14,97 @@
 
 namespace prairie {
 
-// A list has a capacity, which starts small and doubles as the class is used. When it is full and
-// an object comes, the whole list becomes the spare, and the spare that was there moves on to the
-// transfer cache; when it is empty, the spare takes its place. So a thread that frees and
-// allocates around a boundary does not exchange with the others at every turn.
+// A class has a capacity, which starts small and doubles as the class is used. When the magazine is
+// full and an object comes, it becomes the spare, and the spare that was there moves on to the
+// transfer cache; when it is empty, the spare takes its place. So a thread that frees and allocates
+// around a boundary does not exchange with the others at every turn.
 //
-// Invariants:
-//   room[c] == capacity[c] - (objects on heads[c])
-//   every object on heads[c] and spares[c] is a FreeObject that satisfies its invariant
-// The shared empty cache has room for nothing and holds nothing, so the fast path needs no check
-// for a thread without a cache: it fails as for an empty or a full list. It is never written.
+// Invariants, for a class with a magazine:
+//   cells <= top <= limit <= cells + capacity of the magazine
+//   every object in the magazine and the spare satisfies the invariant of FreeObject
+// A class without one has those of a magazine without cells. That is so for all classes of the
+// shared empty cache: the fast path needs no check for a thread without a cache, since it fails as
+// for an empty or a full magazine. The shared empty cache is never written.
 // Thread safety: belongs to its thread, but for the statistics, which others may read inexactly.
 class ThreadCache {
- public:
-  constexpr ThreadCache() = default;
+  // What the fast path reads and writes: where the next object goes, and where no more fits. First,
+  // so that an index is all it takes to get there.
+  FreeObject** tops_[kSizeClassCount];
+  FreeObject** limits_[kSizeClassCount];
 
-  // The list of class `c` is empty: puts the spare, or a list from the transfer cache, there.
+ public:
+  constexpr ThreadCache() {
+    std::fill(std::begin(tops_), std::end(tops_), &nothing.below + 1);
+    std::fill(std::begin(limits_), std::end(limits_), &nothing.below + 1);
+  }
+
+  // Takes an object out of the magazine of class `c`, which leaves it without its mark. Null if the
+  // magazine is empty, or if the object was written to after it was freed: see PopSmashed.
+  PRAIRIE_ALWAYS_INLINE FreeObject* Pop(size_t c, uintptr_t key) {
+    FreeObject** const top = tops_[c];
+    FreeObject* const object = top[-1];
+    if (PRAIRIE_UNLIKELY(object == nullptr)) return nullptr;
+    if (PRAIRIE_UNLIKELY(!object->IsFree(key))) return nullptr;
+    tops_[c] = top - 1;
+    object->mark = 0;
+    return object;
+  }
+
+  // After Pop gave null: the object that was written to, taken out of the magazine and left out for
+  // ever; null if the magazine is empty.
+  FreeObject* PopSmashed(size_t c) {
+    FreeObject* const object = tops_[c][-1];
+    if (object != nullptr) --tops_[c];
+    return object;
+  }
+
+  // Marks `object` with `mark`, its FreeMark, and puts it into the magazine of class `c`. False if
+  // that is full.
+  PRAIRIE_ALWAYS_INLINE bool Push(FreeObject* object, uintptr_t mark, size_t c) {
+    FreeObject** const top = tops_[c];
+    if (PRAIRIE_UNLIKELY(top == limits_[c])) return false;
+    object->mark = mark;
+    *top = object;
+    tops_[c] = top + 1;
+    return true;
+  }
+
+  // The magazine of class `c` is empty: puts the spare, or one from the transfer cache, there.
   // False if there is no memory, or with a fault: see CentralList::Fetch.
   bool Refill(SizeClass c, TransferCache& transfer, ListFault* fault);
 
-  // The list of class `c` is full: makes room for at least one object. Returns the first fault
-  // found in what had to move on.
-  ListFault MakeRoom(SizeClass c, TransferCache& transfer);
+  // The magazine of class `c` is full: makes room for at least one object. False if there is no
+  // memory for a magazine. Notes a fault found in what had to move on.
+  bool MakeRoom(SizeClass c, TransferCache& transfer, ListFault* fault);
 
   // Gives everything back. `transfers`: one for each class. Returns the first fault.
   ListFault Flush(TransferCache* transfers);
 
   // Objects of class `c` in this cache; inexact while its thread runs.
-  uint32_t cached_count(SizeClass c) const { return (capacity_[c] - room[c]) + spares_[c].count; }
-  // Forgets the (smashed) list of class `c`.
-  void DropList(SizeClass c) {
-    heads[c] = nullptr;
-    room[c] = capacity_[c];
-  }
-
-  // What the fast path reads and writes.
-  FreeObject* heads[kSizeClassCount] = {};
-  uint32_t room[kSizeClassCount] = {};
+  uint32_t cached_count(SizeClass c) const;
+  // Objects that fit into the magazine of class `c` now.
+  uint32_t room(SizeClass c) const { return static_cast<uint32_t>(limits_[c] - tops_[c]); }
 
   // For the registry of threads, and for the thread's end.
   ThreadCache* next = nullptr;
   ThreadCache* previous = nullptr;
   uint32_t exit_rounds = 0;
-  // Refills and full lists so far: now and then one of them looks after what is idle.
+  // Empty and full magazines so far: now and then one of them looks after what is idle.
   uint32_t slow_calls = 0;
 
  private:
+  static Magazine nothing;
+
+  // Makes `magazine`, with its count, that of class `c`.
+  void Install(SizeClass c, Magazine* magazine);
+  // Brings the count of the magazine of class `c`, which must have one, up to date.
+  Magazine* Counted(SizeClass c);
+  // The next capacity of class `c`.
+  uint32_t Grown(SizeClass c, const TransferCache& transfer) const;
+
+  Magazine* magazines_[kSizeClassCount] = {};
+  Magazine* spares_[kSizeClassCount] = {};
   uint32_t capacity_[kSizeClassCount] = {};
-  ObjectList spares_[kSizeClassCount] = {};
 };
 
 }  // namespace prairie

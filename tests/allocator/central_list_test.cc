@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/support/object_lists.h"
+#include "tests/support/magazines.h"
 #include "tests/support/test_heap.h"
 #include "tests/support/test_heap_modes.h"
 
@@ -22,9 +22,9 @@ class CentralListTest : public TestWithHeap {
   // Fetches without expecting a fault.
   std::vector<FreeObject*> Fetch(SizeClass c, uint32_t most) {
     ListFault fault;
-    const ObjectList list = heap().central(c).Fetch(most, &fault);
+    const auto objects = FetchFrom(heap().central(c), most, &fault);
     EXPECT_EQ(fault.kind, ListFault::kNone);
-    return ObjectsOf(list);
+    return objects;
   }
   // Until there are `count`.
   std::vector<FreeObject*> FetchAll(SizeClass c, size_t count) {
@@ -38,7 +38,7 @@ class CentralListTest : public TestWithHeap {
     return all;
   }
   void ReturnWell(SizeClass c, const std::vector<FreeObject*>& objects) {
-    EXPECT_EQ(heap().central(c).Return(ListOf(objects)).kind, ListFault::kNone);
+    EXPECT_EQ(ReturnTo(heap().central(c), objects).kind, ListFault::kNone);
   }
   size_t SmallBytes() { return heap().page_heap().stats().small_bytes; }
 };
@@ -97,7 +97,7 @@ TEST_P(CentralListTest, SpansGrowWithWhatIsOut) {
   EXPECT_EQ(last_span()->pages, std::max(info.least_pages, unit));
   PageCount longest = last_span()->pages;
   while (SmallBytes() < 16 * info.span_pages.bytes()) {
-    const auto more = Fetch(c, info.max_list);
+    const auto more = Fetch(c, info.max_cached);
     ASSERT_FALSE(more.empty());
     all.insert(all.end(), more.begin(), more.end());
     EXPECT_LE(longest, last_span()->pages);
@@ -159,7 +159,7 @@ TEST_P(CentralListTest, ASecondReturnIsADoubleFree) {
   const SizeClass c = ClassOfSize(96);
   const auto objects = FetchAll(c, 10);
   ReturnWell(c, {objects[2]});
-  const ListFault fault = heap().central(c).Return(ListOf({objects[1], objects[2], objects[3]}));
+  const ListFault fault = ReturnTo(heap().central(c), {objects[1], objects[2], objects[3]});
   EXPECT_EQ(fault.kind, ListFault::kDoubleFree);
   EXPECT_EQ(fault.object, objects[2]);
   EXPECT_EQ(fault.size_class, c);
@@ -170,28 +170,39 @@ TEST_P(CentralListTest, WhatFollowsADoubleFreeIsTakenBack) {
   const SizeClass c = ClassOfSize(96);
   const auto objects = FetchAll(c, 10);
   ReturnWell(c, {objects[2]});
-  heap().central(c).Return(ListOf({objects[1], objects[2], objects[3]}));
+  ReturnTo(heap().central(c), {objects[1], objects[2], objects[3]});
   EXPECT_EQ(heap().central(c).allocated_count(), 7U);
   EXPECT_FALSE(heap().central(c).IsAllocated(objects[3]));
   heap().Check();
 }
 
-TEST_P(CentralListTest, ASmashedObjectEndsTheListAndStaysOut) {
-  for (const bool smash_link : {true, false}) {
+TEST_P(CentralListTest, ADoubleFreeInASpanThatIsGoneTouchesNothing) {
+  const SizeClass c = ClassOfSize(96);
+  const auto objects = FetchAll(c, 10);
+  ReturnWell(c, objects);
+  ASSERT_EQ(SmallBytes(), 0U);
+  heap().page_heap().ReleaseFree({UINT32_MAX}, Release::kCharge);
+  const ListFault fault = heap().central(c).Return(objects.data(), 3);
+  EXPECT_EQ(fault.kind, ListFault::kDoubleFree);
+  EXPECT_EQ(fault.object, objects[0]);
+  heap().Check();
+}
+
+TEST_P(CentralListTest, ASmashedObjectStaysOutAndTheOthersAreBack) {
+  for (const bool smash_word : {true, false}) {
     const SizeClass c = ClassOfSize(128);
     const auto objects = FetchAll(c, 10);
-    const ObjectList list = ListOf({objects[0], objects[1], objects[2], objects[3]});
-    if (smash_link) {
-      objects[1]->next = reinterpret_cast<FreeObject*>(static_cast<uintptr_t>(0x4141414141414141));
+    if (smash_word) {
+      objects[1]->word ^= static_cast<uintptr_t>(0x4141414141414141);
     } else {
       objects[1]->mark = 0;
     }
-    const ListFault fault = heap().central(c).Return(list);
+    const ListFault fault = heap().central(c).Return(objects.data(), 4);
     EXPECT_EQ(fault.kind, ListFault::kSmashed);
     EXPECT_EQ(fault.object, objects[1]);
     EXPECT_EQ(fault.size_class, c);
-    EXPECT_FALSE(heap().central(c).IsAllocated(objects[0])) << "what came before is back";
-    for (const int i : {1, 2, 3}) EXPECT_TRUE(heap().central(c).IsAllocated(objects[i]));
+    for (const int i : {0, 2, 3}) EXPECT_FALSE(heap().central(c).IsAllocated(objects[i]));
+    EXPECT_TRUE(heap().central(c).IsAllocated(objects[1]));
     heap().Check();
   }
 }
@@ -200,10 +211,11 @@ TEST_P(CentralListTest, AnObjectWrittenToWhileItLiesHereIsNeverHandedOut) {
   const SizeClass c = ClassOfSize(128);
   const auto objects = FetchAll(c, 10);
   ReturnWell(c, {objects[4], objects[5], objects[6]});
-  objects[5]->next = nullptr;
+  objects[5]->word = 0;
   objects[5]->mark = 1;
   ListFault fault;
-  auto got = ObjectsOf(heap().central(c).Fetch(2, &fault));
+  const auto got = FetchFrom(heap().central(c), 2, &fault);
+  EXPECT_EQ(got, (std::vector<FreeObject*>{objects[4], objects[6]}));
   EXPECT_EQ(fault.kind, ListFault::kSmashed);
   EXPECT_EQ(fault.object, objects[5]);
   std::set<FreeObject*> seen(got.begin(), got.end());
@@ -218,7 +230,7 @@ TEST_P(CentralListTest, WithoutMemoryTheListIsEmpty) {
   const SizeClass c = ClassOfSize(1000);
   heap().os().FailFromNth(1);
   ListFault fault;
-  EXPECT_EQ(heap().central(c).Fetch(10, &fault).count, 0U);
+  EXPECT_TRUE(FetchFrom(heap().central(c), 10, &fault).empty());
   EXPECT_EQ(fault.kind, ListFault::kNone);
   heap().Check();
   heap().os().Heal();
@@ -271,13 +283,13 @@ TEST_P(CentralListTest, ThreadsNeverGetTheSameObject) {
       for (int round = 0; round < 2000; ++round) {
         ListFault fault;
         std::vector<FreeObject*> objects =
-            ObjectsOf(heap().central(c).Fetch(1 + static_cast<uint32_t>(random() % 30), &fault));
+            FetchFrom(heap().central(c), 1 + static_cast<uint32_t>(random() % 30), &fault);
         // The third word of an object belongs to whoever has it.
         for (FreeObject* object : objects) reinterpret_cast<int64_t*>(object)[2] = t;
         for (FreeObject* object : objects) {
           if (reinterpret_cast<int64_t*>(object)[2] != t) ++shared;
         }
-        if (heap().central(c).Return(ListOf(objects)).kind != ListFault::kNone) ++shared;
+        if (ReturnTo(heap().central(c), objects).kind != ListFault::kNone) ++shared;
       }
     });
   }

@@ -95,9 +95,9 @@ TEST(SizeClassesTest, ASpanHoldsObjectsWhereverItBegins) {
 
 TEST(SizeClassesTest, ListsOfAThreadCacheAreBounded) {
   for (int c = 1; c < kSizeClassCount; ++c) {
-    EXPECT_GE(kSizeClasses[c].max_list, 2U);
-    EXPECT_LE(kSizeClasses[c].max_list, 256U);
-    EXPECT_LE(kSizeClasses[c].max_list * SizeOf(c), 64 * kKiB);
+    EXPECT_GE(kSizeClasses[c].max_cached, 2U);
+    EXPECT_LE(kSizeClasses[c].max_cached, 254U);
+    EXPECT_LE(kSizeClasses[c].max_cached * SizeOf(c), 64 * kKiB);
   }
 }
 

@@ -1,4 +1,4 @@
-// Thread caches: how lists grow, the spare, what moves on, and the invariants in the header.
+// Thread caches: how magazines grow, the spare, what moves on, and the invariants in the header.
 #include "allocator/thread_cache/thread_cache.h"
 
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-#include "tests/support/object_lists.h"
+#include "tests/support/magazines.h"
 #include "tests/support/test_heap.h"
 #include "tests/support/test_heap_modes.h"
 
@@ -18,37 +18,29 @@ class ThreadCacheTest : public TestWithHeap {
  protected:
   // What the fast path does, and its slow halves without their error handling.
   FreeObject* Pop(SizeClass c) {
-    if (cache_.heads[c] == nullptr) {
+    FreeObject* object = cache_.Pop(c, TestHeap::kMarkKey);
+    if (object == nullptr) {
       ListFault fault;
       if (!cache_.Refill(c, heap().transfer(c), &fault)) return nullptr;
       EXPECT_EQ(fault.kind, ListFault::kNone);
+      object = cache_.Pop(c, TestHeap::kMarkKey);
+      EXPECT_NE(object, nullptr);
     }
-    FreeObject* const object = cache_.heads[c];
-    EXPECT_TRUE(object->IsFree(TestHeap::kMarkKey));
-    cache_.heads[c] = object->next;
-    object->mark = 0;
-    ++cache_.room[c];
+    EXPECT_FALSE(object->IsFree(TestHeap::kMarkKey)) << "the mark is gone";
     return object;
   }
-  void Push(SizeClass c, FreeObject* object) {
-    if (cache_.room[c] == 0) {
-      EXPECT_EQ(cache_.MakeRoom(c, heap().transfer(c)).kind, ListFault::kNone);
-    }
-    ASSERT_GT(cache_.room[c], 0U) << "MakeRoom makes room";
-    object->Link(cache_.heads[c], TestHeap::kMarkKey);
-    cache_.heads[c] = object;
-    --cache_.room[c];
+  bool PushIfRoom(SizeClass c, FreeObject* object) {
+    return cache_.Push(object, object->FreeMark(TestHeap::kMarkKey), c);
   }
-  uint32_t OnList(SizeClass c) {
-    uint32_t count = 0;
-    for (FreeObject* object = cache_.heads[c]; object != nullptr; object = object->next) {
-      EXPECT_TRUE(object->IsFree(TestHeap::kMarkKey));
-      ++count;
-    }
-    return count;
+  void Push(SizeClass c, FreeObject* object) {
+    if (PushIfRoom(c, object)) return;
+    ListFault fault;
+    EXPECT_TRUE(cache_.MakeRoom(c, heap().transfer(c), &fault));
+    EXPECT_EQ(fault.kind, ListFault::kNone);
+    ASSERT_TRUE(PushIfRoom(c, object)) << "MakeRoom makes room";
   }
   // Only while there is no spare.
-  uint32_t Capacity(SizeClass c) { return cache_.cached_count(c) + cache_.room[c]; }
+  uint32_t Capacity(SizeClass c) { return cache_.cached_count(c) + cache_.room(c); }
   size_t Out(SizeClass c) { return heap().central(c).allocated_count(); }
   std::vector<FreeObject*> PopMany(SizeClass c, size_t count) {
     std::vector<FreeObject*> objects;
@@ -61,24 +53,27 @@ class ThreadCacheTest : public TestWithHeap {
 
 TEST_P(ThreadCacheTest, ANewOneHoldsNothingAndHasRoomForNothing) {
   for (int c = 0; c < kSizeClassCount; ++c) {
-    EXPECT_EQ(cache_.heads[c], nullptr);
-    EXPECT_EQ(cache_.room[c], 0U);
-    EXPECT_EQ(cache_.cached_count(static_cast<SizeClass>(c)), 0U);
+    const SizeClass size_class = static_cast<SizeClass>(c);
+    EXPECT_EQ(cache_.Pop(size_class, TestHeap::kMarkKey), nullptr);
+    EXPECT_EQ(cache_.PopSmashed(size_class), nullptr);
+    FreeObject object = {};
+    EXPECT_FALSE(PushIfRoom(size_class, &object));
+    EXPECT_EQ(cache_.room(size_class), 0U);
+    EXPECT_EQ(cache_.cached_count(size_class), 0U);
   }
 }
 
-TEST_P(ThreadCacheTest, ListsBeginSmallAndDoubleAsTheyAreUsed) {
+TEST_P(ThreadCacheTest, MagazinesBeginSmallAndDoubleAsTheyAreUsed) {
   for (const size_t size : {16, 128, 1024, 8192, 32768}) {
     const SizeClass c = ClassOfSize(size);
-    const uint32_t most = kSizeClasses[c].max_list;
+    const uint32_t most = kSizeClasses[c].max_cached;
     ASSERT_NE(Pop(c), nullptr);
     uint32_t last = Capacity(c);
     EXPECT_LE(last * size, std::max<size_t>(size, 512)) << "the first time little";
     for (int refills = 0; refills < 12; ++refills) {
-      while (cache_.heads[c] != nullptr) Pop(c);
+      while (cache_.cached_count(c) > 0) Pop(c);
       ASSERT_NE(Pop(c), nullptr);
-      EXPECT_LE(Capacity(c), most);
-      EXPECT_TRUE(Capacity(c) == std::min(2 * last, most)) << Capacity(c) << " after " << last;
+      EXPECT_EQ(Capacity(c), std::min(2 * last + 2, most)) << " after " << last;
       last = Capacity(c);
     }
     EXPECT_EQ(last, most);
@@ -87,34 +82,33 @@ TEST_P(ThreadCacheTest, ListsBeginSmallAndDoubleAsTheyAreUsed) {
 
 TEST_P(ThreadCacheTest, RoomGrowsForOneThatOnlyFrees) {
   const SizeClass c = ClassOfSize(64);
-  const uint32_t most = kSizeClasses[c].max_list;
+  const uint32_t most = kSizeClasses[c].max_cached;
   // Objects from elsewhere.
   std::vector<FreeObject*> objects;
   ListFault fault;
   while (objects.size() < most) {
     const auto some =
-        ObjectsOf(heap().central(c).Fetch(most - static_cast<uint32_t>(objects.size()), &fault));
+        FetchFrom(heap().central(c), most - static_cast<uint32_t>(objects.size()), &fault);
     objects.insert(objects.end(), some.begin(), some.end());
   }
   for (FreeObject* object : objects) {
     Push(c, object);
-    EXPECT_EQ(OnList(c), cache_.cached_count(c));
     EXPECT_LE(Capacity(c), most);
   }
   EXPECT_EQ(cache_.cached_count(c), most);
   EXPECT_EQ(heap().transfer(c).cached_count(), 0U);
 }
 
-TEST_P(ThreadCacheTest, AFullListBecomesTheSpareAndAFullSpareMovesOn) {
+TEST_P(ThreadCacheTest, AFullMagazineBecomesTheSpareAndAFullSpareMovesOn) {
   const SizeClass c = ClassOfSize(64);
-  const uint32_t most = kSizeClasses[c].max_list;
+  const uint32_t most = kSizeClasses[c].max_cached;
   const auto objects = PopMany(c, 3 * most + 1);
   EXPECT_EQ(cache_.Flush(heap().transfers()).kind, ListFault::kNone);
   heap().transfer(c).Flush();
   for (uint32_t i = 0; i < 3 * most + 1; ++i) {
     Push(c, objects[i]);
     EXPECT_EQ(cache_.cached_count(c) + heap().transfer(c).cached_count(), i + 1);
-    EXPECT_LE(cache_.cached_count(c), 2 * most) << "a list and a spare";
+    EXPECT_LE(cache_.cached_count(c), 2 * most) << "a magazine and a spare";
   }
   EXPECT_EQ(cache_.cached_count(c), most + 1);
   EXPECT_EQ(heap().transfer(c).cached_count(), 2 * most);
@@ -128,7 +122,7 @@ TEST_P(ThreadCacheTest, UnderALimitCachesAreSmall) {
   NewHeap(config);
   for (const size_t size : {16, 128, 1024, 8192, 32768}) {
     const SizeClass c = ClassOfSize(size);
-    const uint32_t most = std::max(kSizeClasses[c].max_list / 8, 1U);
+    const uint32_t most = std::max(kSizeClasses[c].max_cached / 8, 1U);
     const auto objects = PopMany(c, 10 * most);
     for (FreeObject* object : objects) Push(c, object);
     EXPECT_LE(cache_.cached_count(c), 2 * most) << size;
@@ -140,7 +134,7 @@ TEST_P(ThreadCacheTest, UnderALimitCachesAreSmall) {
 
 TEST_P(ThreadCacheTest, AroundABoundaryNothingIsExchanged) {
   const SizeClass c = ClassOfSize(64);
-  const uint32_t most = kSizeClasses[c].max_list;
+  const uint32_t most = kSizeClasses[c].max_cached;
   const auto objects = PopMany(c, 2 * most);
   for (FreeObject* object : objects) Push(c, object);
   const size_t out = Out(c), elsewhere = heap().transfer(c).cached_count();
@@ -152,28 +146,42 @@ TEST_P(ThreadCacheTest, AroundABoundaryNothingIsExchanged) {
   }
 }
 
-TEST_P(ThreadCacheTest, AListFromAnotherThreadIsTakenWhole) {
+TEST_P(ThreadCacheTest, AMagazineFromAnotherThreadIsTakenWhole) {
   const SizeClass c = ClassOfSize(64);
   ListFault fault;
-  const ObjectList list = heap().central(c).Fetch(50, &fault);
-  ASSERT_EQ(list.count, 50U);
-  heap().transfer(c).Give(list);
-  ASSERT_NE(Pop(c), nullptr);
+  const auto objects = FetchFrom(heap().central(c), 50, &fault);
+  ASSERT_EQ(objects.size(), 50U);
+  heap().transfer(c).Give(MagazineOf(heap(), objects), &fault);
+  EXPECT_EQ(Pop(c), objects.back());
   EXPECT_EQ(cache_.cached_count(c), 49U);
   EXPECT_EQ(Capacity(c), 50U);
+}
+
+TEST_P(ThreadCacheTest, WhatWasWrittenToIsNotHandedOut) {
+  const SizeClass c = ClassOfSize(16);
+  auto objects = PopMany(c, 3);
+  for (FreeObject* object : objects) Push(c, object);
+  const uint32_t cached = cache_.cached_count(c);
+  objects[1]->word ^= 1;
+  EXPECT_EQ(cache_.Pop(c, TestHeap::kMarkKey), objects[2]);
+  EXPECT_EQ(cache_.Pop(c, TestHeap::kMarkKey), nullptr);
+  EXPECT_EQ(cache_.Pop(c, TestHeap::kMarkKey), nullptr) << "until it is taken away";
+  EXPECT_EQ(cache_.PopSmashed(c), objects[1]);
+  EXPECT_EQ(cache_.Pop(c, TestHeap::kMarkKey), objects[0]);
+  EXPECT_EQ(cache_.cached_count(c), cached - 3);
 }
 
 TEST_P(ThreadCacheTest, FlushGivesEverythingHome) {
   for (int i = 1; i < kSizeClassCount; ++i) {
     const SizeClass c = static_cast<SizeClass>(i);
-    auto objects = PopMany(c, 2 * kSizeClasses[c].max_list + 1);
+    auto objects = PopMany(c, 2 * kSizeClasses[c].max_cached + 1);
     for (FreeObject* object : objects) Push(c, object);
   }
   EXPECT_EQ(cache_.Flush(heap().transfers()).kind, ListFault::kNone);
   for (int i = 1; i < kSizeClassCount; ++i) {
     const SizeClass c = static_cast<SizeClass>(i);
     EXPECT_EQ(cache_.cached_count(c), 0U);
-    EXPECT_EQ(cache_.room[c], 0U) << "as a new one";
+    EXPECT_EQ(cache_.room(c), 0U) << "as a new one";
     EXPECT_EQ(heap().transfer(c).cached_count(), Out(c));
     EXPECT_EQ(heap().transfer(c).Flush().kind, ListFault::kNone);
     EXPECT_EQ(Out(c), 0U);
@@ -185,29 +193,45 @@ TEST_P(ThreadCacheTest, FlushGivesEverythingHome) {
 
 TEST_P(ThreadCacheTest, FlushReportsTheFirstFault) {
   const SizeClass c = ClassOfSize(64);
-  const uint32_t most = kSizeClasses[c].max_list;
+  const uint32_t most = kSizeClasses[c].max_cached;
   auto objects = PopMany(c, 2 * most);
   for (FreeObject* object : objects) Push(c, object);
-  // The transfer cache must be full, so that lists are taken apart.
+  // The transfer cache must be full, so that magazines are taken apart.
   ListFault fault;
-  for (int i = 0; i < 100; ++i) heap().transfer(c).Give(heap().central(c).Fetch(1, &fault));
-  cache_.heads[c]->mark ^= 1;
-  FreeObject* const smashed = cache_.heads[c];
+  for (int i = 0; i < 100; ++i) {
+    heap().transfer(c).Give(MagazineOf(heap(), FetchFrom(heap().central(c), 1, &fault)), &fault);
+  }
+  objects.back()->mark ^= 1;
   const ListFault found = cache_.Flush(heap().transfers());
   EXPECT_EQ(found.kind, ListFault::kSmashed);
-  EXPECT_EQ(found.object, smashed);
+  EXPECT_EQ(found.object, objects.back());
   heap().Check();
 }
 
-TEST_P(ThreadCacheTest, DropListForgetsIt) {
-  const SizeClass c = ClassOfSize(16);
-  ASSERT_NE(Pop(c), nullptr);
-  const uint32_t capacity = Capacity(c);
-  ASSERT_NE(cache_.heads[c], nullptr);
-  cache_.DropList(c);
-  EXPECT_EQ(cache_.heads[c], nullptr);
-  EXPECT_EQ(cache_.room[c], capacity);
-  EXPECT_EQ(cache_.cached_count(c), 0U);
+TEST_P(ThreadCacheTest, WithoutMemoryForMagazinesObjectsGoHome) {
+  const SizeClass c = ClassOfSize(64);
+  const uint32_t most = kSizeClasses[c].max_cached;
+  std::vector<FreeObject*> objects;
+  ListFault fault;
+  while (objects.size() < 4 * most) {
+    const auto some = FetchFrom(heap().central(c), most, &fault);
+    objects.insert(objects.end(), some.begin(), some.end());
+  }
+  // Uses up what is committed of the metadata.
+  heap().os().FailFromNth(1);
+  while (heap().magazines().Acquire(1) != nullptr) {
+  }
+  EXPECT_FALSE(cache_.MakeRoom(c, heap().transfer(c), &fault)) << "not even the first one";
+  heap().os().Heal();
+  Push(c, objects[0]);
+  heap().os().FailFromNth(1);
+  while (heap().magazines().Acquire(1) != nullptr) {
+  }
+  for (size_t i = 1; i < objects.size(); ++i) Push(c, objects[i]);
+  EXPECT_EQ(Out(c), cache_.cached_count(c));
+  EXPECT_LT(Out(c), objects.size());
+  heap().os().Heal();
+  heap().Check();
 }
 
 TEST_P(ThreadCacheTest, WithoutMemoryRefillFailsAndLeavesItAsItWas) {
@@ -237,7 +261,6 @@ TEST_P(ThreadCacheTest, InvariantsHoldThroughRandomUse) {
         held[k].pop_back();
       }
     }
-    ASSERT_GE(cache_.cached_count(c), OnList(c));
     ASSERT_EQ(held[k].size() + cache_.cached_count(c) + heap().transfer(c).cached_count(), Out(c));
     if (random() % 500 == 0) {
       cache_.Flush(heap().transfers());

@@ -1,41 +1,56 @@
-// Lists of free objects, taken apart and put together by tests.
-#ifndef PRAIRIE_TESTS_SUPPORT_OBJECT_LISTS_H_
-#define PRAIRIE_TESTS_SUPPORT_OBJECT_LISTS_H_
+// Free objects and magazines of them, as tests fetch, return and look at them.
+#ifndef PRAIRIE_TESTS_SUPPORT_MAGAZINES_H_
+#define PRAIRIE_TESTS_SUPPORT_MAGAZINES_H_
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
-#include "allocator/central/free_object.h"
+#include "allocator/central/central_list.h"
+#include "allocator/central/magazine.h"
 #include "tests/support/test_heap.h"
 
 namespace prairie {
 
-// The objects of a list, in its order. Fails the test if one does not vouch for its link, or if the
-// list is not as long as it says.
-inline std::vector<FreeObject*> ObjectsOf(const ObjectList& list) {
-  std::vector<FreeObject*> objects;
-  FreeObject* object = list.head;
-  for (uint32_t i = 0; i < list.count; ++i) {
-    EXPECT_NE(object, nullptr) << "the list ends early";
-    if (object == nullptr) break;
-    EXPECT_TRUE(object->IsFree(TestHeap::kMarkKey));
-    objects.push_back(object);
-    object = object->next;
-  }
-  EXPECT_EQ(object, nullptr) << "the list is longer than it says";
+// Up to `most` objects from a central list, lowest first. Fails the test if one is not marked.
+inline std::vector<FreeObject*> FetchFrom(CentralList& central, uint32_t most, ListFault* fault) {
+  std::vector<FreeObject*> objects(most);
+  objects.resize(central.Fetch(objects.data(), most, fault));
+  std::reverse(objects.begin(), objects.end());
+  for (FreeObject* object : objects) EXPECT_TRUE(object->IsFree(TestHeap::kMarkKey));
   return objects;
 }
 
-// The list of these objects in this order, each marked as free.
-inline ObjectList ListOf(const std::vector<FreeObject*>& objects) {
-  for (size_t i = 0; i < objects.size(); ++i) {
-    objects[i]->Link(i + 1 < objects.size() ? objects[i + 1] : nullptr, TestHeap::kMarkKey);
+// Marks all as free.
+inline void SetFree(const std::vector<FreeObject*>& objects) {
+  for (FreeObject* object : objects) object->SetFree(TestHeap::kMarkKey);
+}
+
+// Marks all as free and returns them to a central list.
+inline ListFault ReturnTo(CentralList& central, const std::vector<FreeObject*>& objects) {
+  SetFree(objects);
+  return central.Return(objects.data(), static_cast<uint32_t>(objects.size()));
+}
+
+// A magazine of these objects, each marked as free.
+inline Magazine* MagazineOf(TestHeap& heap, const std::vector<FreeObject*>& objects) {
+  Magazine* const magazine = heap.magazines().Acquire(static_cast<uint32_t>(objects.size()));
+  if (magazine == nullptr) {
+    ADD_FAILURE() << "no memory for a magazine";
+    return nullptr;
   }
-  return {objects.empty() ? nullptr : objects.front(), static_cast<uint32_t>(objects.size())};
+  SetFree(objects);
+  std::copy(objects.begin(), objects.end(), magazine->cells());
+  magazine->count = static_cast<uint32_t>(objects.size());
+  return magazine;
+}
+
+inline std::vector<FreeObject*> ObjectsOf(Magazine* magazine) {
+  return {magazine->cells(), magazine->cells() + magazine->count};
 }
 
 }  // namespace prairie
 
-#endif  // PRAIRIE_TESTS_SUPPORT_OBJECT_LISTS_H_
+#endif  // PRAIRIE_TESTS_SUPPORT_MAGAZINES_H_

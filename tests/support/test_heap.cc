@@ -24,7 +24,8 @@ TestHeap::TestHeap(const TestHeapConfig& config) {
   allocated_.Init(os_, arena_.base() - layout.bitmap_distance[0], layout.window,
                   arena_.claims_reserved());
   page_heap_.Init(arena_, page_map_, allocated_, metadata_, config.huge_pages, extent_);
-  context_ = {&page_heap_, &page_map_, &allocated_, arena_.base(), &extent_, kMarkKey};
+  magazines_.Init(metadata_);
+  context_ = {&page_heap_, &page_map_, &allocated_, &magazines_, arena_.base(), &extent_, kMarkKey};
   for (int c = 1; c < kSizeClassCount; ++c) {
     transfers_[c].Init(static_cast<SizeClass>(c), context_);
   }
@@ -99,7 +100,7 @@ void TestHeap::CheckSlots(const Span* span) {
       ++out;
       EXPECT_LT(slot, span->carved) << "allocated but never carved";
     } else if (slot < span->carved) {
-      EXPECT_GE(slot, span->first_hole) << "a free slot below first_hole";
+      EXPECT_GE(span->first_slot + slot * size, span->first_hole) << "free, before first_hole";
     }
   }
   EXPECT_EQ(out, span->allocated);

@@ -40,6 +40,7 @@ class TestHeap {
   PageMap& page_map() { return page_map_; }
   BitmapPlane& allocated() { return allocated_; }
   PageHeap& page_heap() { return page_heap_; }
+  MagazineStore& magazines() { return magazines_; }
   TransferCache& transfer(SizeClass c) { return transfers_[c]; }
   TransferCache* transfers() { return transfers_; }
   CentralList& central(SizeClass c) { return transfers_[c].central(); }
@@ -70,6 +71,7 @@ class TestHeap {
   PageHeap page_heap_;
   CentralContext context_ = {};
   std::atomic<size_t> extent_{0};
+  MagazineStore magazines_;
   TransferCache transfers_[kSizeClassCount];
 };
 
