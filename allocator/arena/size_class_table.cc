@@ -28,7 +28,7 @@ void Print() {
   printf("the slot grid leaves at the ends of a span that begins where it prefers to.\n\n");
   printf(
       "| class | size | rounding | span pages | begins at multiples of | objects | span loss | "
-      "longest list |\n");
+      "most in a magazine |\n");
   printf("|---:|---:|---:|---:|---:|---:|---:|---:|\n");
   size_t previous = 0;
   double worst = 0;
