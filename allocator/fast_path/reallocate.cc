@@ -7,9 +7,10 @@
 namespace prairie {
 namespace {
 
-// From this size on, moving pages beats copying them: a move costs a system call and the shooting
-// down of page table entries, a copy touches both the old pages and new ones.
-constexpr size_t kMoveFrom = 256 * kKiB;
+// From this size on pages are moved rather than copied. A move leaves the old addresses without
+// memory, and drops what the new ones had: whoever uses them next pays a fault for each page, which
+// is more than copying it costs. But a copy needs twice the memory at its peak.
+constexpr size_t kMoveFrom = 4 * kMiB;
 
 // What a growing object is given beyond its need, as a share: what has grown will grow again, and
 // pages that nobody touches cost address space only.
