@@ -21,6 +21,7 @@ struct CentralContext {
   PageMap* page_map;
   BitmapPlane* allocated;
   MagazineStore* magazines;
+  std::atomic<size_t>* transferring;  // bytes of objects in all transfer caches
   uintptr_t arena_base;
   const std::atomic<size_t>* extent;  // the frontier in bytes
   uintptr_t mark_key;
@@ -53,6 +54,11 @@ class CentralList {
   bool frugal() const { return context_->page_heap->frugal(); }
   uint32_t MostInMagazine() const;
   MagazineStore& magazines() const { return *context_->magazines; }
+  // `count` objects more are in the transfer cache; or less, if it is negative.
+  void CountTransferring(ptrdiff_t count) const {
+    context_->transferring->fetch_add(static_cast<size_t>(count) * kSizeClasses[size_class_].size,
+                                      std::memory_order_relaxed);
+  }
 
   // Objects that are out.
   size_t allocated_count();

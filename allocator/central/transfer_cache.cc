@@ -10,6 +10,7 @@ Magazine* TransferCache::Take(Magazine* empty, uint32_t most, ListFault* fault) 
     SpinLockHolder holder(lock_);
     if (used_ > 0) {
       full = Pop();
+      central_.CountTransferring(-ptrdiff_t{full->count});
       if (empty_count_ < kMostEmpty) {
         empty_[empty_count_++] = empty;
         return full;
@@ -29,6 +30,7 @@ Magazine* TransferCache::Give(Magazine* full, ListFault* fault) {
     SpinLockHolder holder(lock_);
     if (used_ < (central_.frugal() ? kFrugalSlots : kSlots)) {
       full_[used_++] = full;
+      central_.CountTransferring(full->count);
       return empty_count_ > 0 ? empty_[--empty_count_] : nullptr;
     }
   }
@@ -38,6 +40,7 @@ Magazine* TransferCache::Give(Magazine* full, ListFault* fault) {
 }
 
 ListFault TransferCache::TakeApart(Magazine* full) {
+  central_.CountTransferring(-ptrdiff_t{full->count});
   const ListFault fault = central_.Return(full->cells(), full->count);
   full->count = 0;
   magazines().Release(full);
@@ -65,13 +68,29 @@ uint32_t TransferCache::ReturnIdle(ListFault* fault) {
   {
     SpinLockHolder holder(lock_);
     count = (least_used_ + 1) / 2;
-    std::copy_n(full_, count, idle);
-    std::copy(full_ + count, full_ + used_, full_);
-    used_ -= count;
+    RemoveOldest(count, idle);
     least_used_ = used_;
   }
   for (uint32_t i = 0; i < count; ++i) fault->Note(TakeApart(idle[i]));
   return count;
+}
+
+bool TransferCache::ReturnOldest(ListFault* fault) {
+  Magazine* oldest;
+  {
+    SpinLockHolder holder(lock_);
+    if (used_ == 0) return false;
+    RemoveOldest(1, &oldest);
+    least_used_ = std::min(least_used_, used_);
+  }
+  fault->Note(TakeApart(oldest));
+  return true;
+}
+
+void TransferCache::RemoveOldest(uint32_t count, Magazine** removed) {
+  std::copy_n(full_, count, removed);
+  std::copy(full_ + count, full_ + used_, full_);
+  used_ -= count;
 }
 
 size_t TransferCache::cached_count() {

@@ -37,6 +37,9 @@ class TransferCache {
   // there was none before.
   uint32_t ReturnIdle(ListFault* fault);
 
+  // The magazine that has been here longest goes to the central list. False if there is none.
+  bool ReturnOldest(ListFault* fault);
+
   // Objects waiting here.
   size_t cached_count();
 
@@ -58,6 +61,8 @@ class TransferCache {
     if (used_ < least_used_) least_used_ = used_;
     return full;
   }
+  // Takes the `count` oldest out; requires the lock.
+  void RemoveOldest(uint32_t count, Magazine** removed);
   // Empties `full` into the central list and keeps nothing of it.
   ListFault TakeApart(Magazine* full);
 

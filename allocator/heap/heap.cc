@@ -4,6 +4,8 @@
 #include <limits.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "allocator/base/report.h"
 
 namespace prairie {
@@ -72,8 +74,8 @@ bool Heap::InitializeLocked() {
   fast.arena_base = arena_.base();
   fast.mark_key = ProcessRandom();
   magazines_.Init(metadata_);
-  context_ = {&page_heap_,   &page_map_,   &allocated_,  &magazines_,
-              arena_.base(), &fast.extent, fast.mark_key};
+  context_ = {&page_heap_,    &page_map_,    &allocated_,  &magazines_,
+              &transferring_, arena_.base(), &fast.extent, fast.mark_key};
   for (int c = 1; c < kSizeClassCount; ++c) {
     transfers_[c].Init(static_cast<SizeClass>(c), context_);
   }
@@ -170,13 +172,33 @@ bool Heap::MakeRoom(SizeClass c) {
   LookAfterIdle(*cache);
   ListFault fault;
   const bool made = cache->MakeRoom(c, transfers_[c], &fault);
+  ReturnExcess(&fault);
   ReportFault(fault);
   return made;
 }
 
 PRAIRIE_ALWAYS_INLINE void Heap::LookAfterIdle(ThreadCache& cache) {
+  ListFault fault;
+  const SizeClass c = static_cast<SizeClass>(cache.idle_class % (kSizeClassCount - 1) + 1);
+  cache.idle_class = c;
+  cache.ReturnIfIdle(c, transfers_[c], &fault);
+  ReportFault(fault);
   if (PRAIRIE_UNLIKELY(++cache.slow_calls % kSlowCallsToALook == 0)) {
     ReturnIdle(MonotonicMilliseconds());
+  }
+}
+
+void Heap::ReturnExcess(ListFault* fault) {
+  // Enough for a producer and a consumer; more would keep spans of sizes that nobody wants.
+  constexpr size_t kLeast = 2 * kMiB;
+  constexpr size_t kPart = 32;
+  constexpr int kAtATime = 4;
+  const size_t share = std::max(fast.extent.load(std::memory_order_relaxed) / kPart, kLeast);
+  int returned = 0;
+  for (int tries = 0; tries < kSizeClassCount && returned < kAtATime; ++tries) {
+    if (PRAIRIE_LIKELY(transferring_.load(std::memory_order_relaxed) <= share)) return;
+    const uint32_t c = excess_class_.fetch_add(1, std::memory_order_relaxed) % kSizeClassCount;
+    if (c != 0 && transfers_[c].ReturnOldest(fault)) ++returned;
   }
 }
 

@@ -158,6 +158,9 @@ class Heap {
   ThreadCache* OwnCache() const;
   ThreadCache* CacheForThisThread();
   void LookAfterIdle(ThreadCache& cache);
+  // While transfer caches hold more than their share of the heap, the oldest magazines of one class
+  // after the other go home, a few at a call.
+  void ReturnExcess(ListFault* fault);
   FreeObject* TryFetch(SizeClass c);
   void RelievePressureNow();
   // What `attempt` gives: as things are; or after everything that is free was given back; or, if it
@@ -185,8 +188,10 @@ class Heap {
   CentralContext context_ = {};
   MagazineStore magazines_;
   TransferCache transfers_[kSizeClassCount];
-  std::atomic<uint64_t> idle_due_{0};    // when the next round begins
-  std::atomic<uint32_t> idle_class_{1};  // the class that the round has come to
+  std::atomic<size_t> transferring_{0};    // bytes in transfer caches
+  std::atomic<uint32_t> excess_class_{1};  // the class whose turn it is to give some of them up
+  std::atomic<uint64_t> idle_due_{0};      // when the next round begins
+  std::atomic<uint32_t> idle_class_{1};    // the class that the round has come to
   ThreadRegistry threads_;
   FailureLog failures_;
   PressureHandler pressure_handler_;

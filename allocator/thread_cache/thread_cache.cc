@@ -103,6 +103,21 @@ bool ThreadCache::MakeRoom(SizeClass c, TransferCache& transfer, ListFault* faul
   return true;
 }
 
+void ThreadCache::ReturnIfIdle(SizeClass c, TransferCache& transfer, ListFault* fault) {
+  if (tops_[c] != seen_tops_[c]) {
+    seen_tops_[c] = tops_[c];
+    return;
+  }
+  if (magazines_[c] == nullptr || cached_count(c) == 0) return;
+  for (Magazine* const each : {Counted(c), spares_[c]}) {
+    if (each == nullptr || each->count == 0) continue;
+    fault->Note(transfer.central().Return(each->cells(), each->count));
+    each->count = 0;
+  }
+  capacity_[c] = std::max(capacity_[c] / 2, 1u);
+  Install(c, magazines_[c]);
+}
+
 ListFault ThreadCache::Flush(TransferCache* transfers) {
   ListFault fault;
   for (int i = 1; i < kSizeClassCount; ++i) {

@@ -77,6 +77,10 @@ class ThreadCache {
   // memory for a magazine. Notes a fault found in what had to move on.
   bool MakeRoom(SizeClass c, TransferCache& transfer, ListFault* fault);
 
+  // If class `c` seems to have been of no use since the last call: its objects go home, so that
+  // they do not hold spans for nothing, and its capacity is halved. A fault is noted.
+  void ReturnIfIdle(SizeClass c, TransferCache& transfer, ListFault* fault);
+
   // Gives everything back. `transfers`: one for each class. Returns the first fault.
   ListFault Flush(TransferCache* transfers);
 
@@ -91,6 +95,8 @@ class ThreadCache {
   uint32_t exit_rounds = 0;
   // Empty and full magazines so far: now and then one of them looks after what is idle.
   uint32_t slow_calls = 0;
+  // The class that was looked after last.
+  uint32_t idle_class = 0;
 
  private:
   static Magazine nothing;
@@ -105,6 +111,7 @@ class ThreadCache {
   Magazine* magazines_[kSizeClassCount] = {};
   Magazine* spares_[kSizeClassCount] = {};
   uint32_t capacity_[kSizeClassCount] = {};
+  FreeObject** seen_tops_[kSizeClassCount] = {};  // at the last ReturnIfIdle
 };
 
 }  // namespace prairie

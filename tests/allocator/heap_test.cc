@@ -222,6 +222,22 @@ TEST_F(HeapTest, WhatABurstLeftBetweenThreadsGoesHomeWhenNobodyNeedsIt) {
   heap.page_heap().CheckInvariants();
 }
 
+TEST_F(HeapTest, WhatLiesBetweenThreadsIsAShareOfTheHeap) {
+  constexpr size_t kSizes = 24;
+  const HeapStats before = heap.Stats();
+  std::vector<void*> objects;
+  // A magazine is 32 KiB, and a class could pass on 32 of them.
+  for (size_t i = 1; i <= kSizes; ++i) {
+    for (size_t bytes = 0; bytes < kMiB; bytes += i * 128) objects.push_back(New(i * 128));
+  }
+  for (void* object : objects) Delete(object);
+  const HeapStats after = heap.Stats();
+  const size_t share = std::max(after.pages.frontier_bytes / 32, 2 * kMiB);
+  const size_t in_this_thread = kSizes * 2 * 32 * kKiB;
+  EXPECT_LE(after.cached_bytes, before.cached_bytes + share + in_this_thread);
+  heap.page_heap().CheckInvariants();
+}
+
 // A destructor of thread-specific data may run after the cache's own.
 TEST_F(HeapTest, AThreadMayAllocateAndFreeInItsLastDestructors) {
   static pthread_key_t key;

@@ -171,6 +171,44 @@ TEST_P(ThreadCacheTest, WhatWasWrittenToIsNotHandedOut) {
   EXPECT_EQ(cache_.cached_count(c), cached - 3);
 }
 
+TEST_P(ThreadCacheTest, AnIdleClassGoesHomeAndItsCapacityIsHalved) {
+  const SizeClass c = ClassOfSize(64);
+  const uint32_t most = kSizeClasses[c].max_cached;
+  const auto objects = PopMany(c, 2 * most);
+  for (FreeObject* object : objects) Push(c, object);
+  ListFault fault;
+  cache_.ReturnIfIdle(c, heap().transfer(c), &fault);
+  EXPECT_GT(cache_.cached_count(c), most) << "it was just used";
+  FreeObject* const used = Pop(c);
+  cache_.ReturnIfIdle(c, heap().transfer(c), &fault);
+  EXPECT_GT(cache_.cached_count(c), most);
+  const size_t elsewhere = heap().transfer(c).cached_count();
+  cache_.ReturnIfIdle(c, heap().transfer(c), &fault);
+  EXPECT_EQ(cache_.cached_count(c), 0U);
+  EXPECT_EQ(Out(c), elsewhere + 1) << "home is the central list";
+  EXPECT_EQ(Capacity(c), most / 2);
+  cache_.ReturnIfIdle(c, heap().transfer(c), &fault);
+  EXPECT_EQ(Capacity(c), most / 2) << "nothing is left to return";
+  EXPECT_EQ(fault.kind, ListFault::kNone);
+  Push(c, used);
+  EXPECT_EQ(Pop(c), used);
+  heap().Check();
+}
+
+TEST_P(ThreadCacheTest, AFaultInAnIdleClassIsNoted) {
+  const SizeClass c = ClassOfSize(64);
+  const auto objects = PopMany(c, 5);
+  for (FreeObject* object : objects) Push(c, object);
+  objects[2]->mark = 0;
+  ListFault fault;
+  cache_.ReturnIfIdle(c, heap().transfer(c), &fault);
+  cache_.ReturnIfIdle(c, heap().transfer(c), &fault);
+  EXPECT_EQ(fault.kind, ListFault::kSmashed);
+  EXPECT_EQ(fault.object, objects[2]);
+  EXPECT_EQ(Out(c), 1U);
+  heap().Check();
+}
+
 TEST_P(ThreadCacheTest, FlushGivesEverythingHome) {
   for (int i = 1; i < kSizeClassCount; ++i) {
     const SizeClass c = static_cast<SizeClass>(i);

@@ -137,6 +137,34 @@ TEST_P(TransferCacheTest, WhatIsIdleForAnEpochGoesHomeByHalves) {
   EXPECT_EQ(fault.kind, ListFault::kNone);
 }
 
+TEST_P(TransferCacheTest, TheOldestGoesHomeWhenAsked) {
+  std::vector<FreeObject*> firsts;
+  for (int i = 0; i < 3; ++i) firsts.push_back(*GiveFresh(20)->cells());
+  ListFault fault;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(cache().ReturnOldest(&fault));
+    EXPECT_FALSE(central().IsAllocated(firsts[i]));
+    EXPECT_EQ(cache().cached_count(), 20U * (2 - i));
+  }
+  EXPECT_FALSE(cache().ReturnOldest(&fault));
+  EXPECT_EQ(fault.kind, ListFault::kNone);
+  heap().Check();
+}
+
+TEST_P(TransferCacheTest, WhatItHoldsIsCounted) {
+  const size_t size = kSizeClasses[kClass].size;
+  ListFault fault;
+  for (uint32_t i = 0; i < 200; ++i) {
+    GiveFresh(1 + i % 30);
+    if (i % 3 == 0) heap().magazines().Release(Take(30));
+    if (i % 7 == 0) cache().ReturnOldest(&fault);
+    if (i % 20 == 0) cache().ReturnIdle(&fault);
+    ASSERT_EQ(heap().transferring(), cache().cached_count() * size);
+  }
+  cache().Flush();
+  EXPECT_EQ(heap().transferring(), 0U);
+}
+
 TEST_P(TransferCacheTest, AFlushCountsAsUse) {
   for (int i = 0; i < 4; ++i) GiveFresh(5);
   ListFault fault;

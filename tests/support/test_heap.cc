@@ -25,7 +25,8 @@ TestHeap::TestHeap(const TestHeapConfig& config) {
                   arena_.claims_reserved());
   page_heap_.Init(arena_, page_map_, allocated_, metadata_, config.huge_pages, extent_);
   magazines_.Init(metadata_);
-  context_ = {&page_heap_, &page_map_, &allocated_, &magazines_, arena_.base(), &extent_, kMarkKey};
+  context_ = {&page_heap_,    &page_map_,    &allocated_, &magazines_,
+              &transferring_, arena_.base(), &extent_,    kMarkKey};
   for (int c = 1; c < kSizeClassCount; ++c) {
     transfers_[c].Init(static_cast<SizeClass>(c), context_);
   }
