@@ -64,16 +64,20 @@ PRAIRIE_EXPORT size_t prairie_usable_size(const void* pointer) {
 }
 PRAIRIE_EXPORT size_t prairie_good_size(size_t size) { return prairie::GoodSize(size); }
 
+static bool IsLive(const Lookup& found) {
+  return found.kind == Lookup::kObject || found.kind == Lookup::kMapped;
+}
+
 PRAIRIE_EXPORT void* prairie_base_of(const void* pointer) {
   const Lookup found = prairie::heap.FindContaining(pointer);
-  return found.kind == Lookup::kObject ? reinterpret_cast<void*>(found.object) : nullptr;
+  return IsLive(found) ? reinterpret_cast<void*>(found.object) : nullptr;
 }
 PRAIRIE_EXPORT size_t prairie_size_of(const void* pointer) {
   const Lookup found = prairie::heap.FindContaining(pointer);
-  return found.kind == Lookup::kObject ? found.size : 0;
+  return IsLive(found) ? found.size : 0;
 }
 PRAIRIE_EXPORT int prairie_is_live(const void* pointer) {
-  return prairie::heap.FindContaining(pointer).kind == Lookup::kObject;
+  return IsLive(prairie::heap.FindContaining(pointer));
 }
 PRAIRIE_EXPORT int prairie_owns(const void* pointer) {
   const Lookup found = prairie::heap.Find(pointer);
@@ -105,6 +109,26 @@ PRAIRIE_EXPORT void prairie_get_limit(size_t* soft, size_t* hard) {
 
 PRAIRIE_EXPORT void prairie_set_pressure_handler(prairie_pressure_handler handler, void* argument) {
   prairie::heap.pressure_handler().Set(handler, argument);
+}
+
+PRAIRIE_EXPORT void* prairie_span_take(size_t size, size_t alignment, const char* name) {
+  if (size == 0 || name == nullptr || (alignment & (alignment - 1)) != 0) {
+    errno = EINVAL;
+    return nullptr;
+  }
+  bool reserved = false;
+  if (void* const span = prairie::heap.TakeMapped(size, alignment, name, &reserved)) return span;
+  errno = reserved ? ENOMEM : ENOTSUP;
+  return nullptr;
+}
+PRAIRIE_EXPORT int prairie_span_set_live(void* span, size_t size) {
+  return prairie::heap.SetLive(span, size) ? 0 : EINVAL;
+}
+PRAIRIE_EXPORT int prairie_span_return(void* span) {
+  return prairie::heap.ReturnMapped(span) ? 0 : EINVAL;
+}
+PRAIRIE_EXPORT const char* prairie_name_of(const void* pointer) {
+  return prairie::heap.NameOfMapped(pointer);
 }
 
 PRAIRIE_EXPORT size_t prairie_trim(void) { return prairie::heap.Trim(prairie::Release::kMemory); }

@@ -300,6 +300,11 @@ Lookup Heap::Find(const void* pointer) {
     found.object = start;
     found.size = span->pages.bytes();
     found.kind = start == address ? Lookup::kObject : Lookup::kInterior;
+  } else if (span->Covers(page) && span->kind == SpanKind::kMapped) {
+    found.span = span;
+    found.object = start;
+    found.size = span->live_bytes;
+    if (address - start < found.size) found.kind = Lookup::kMapped;
   } else if (span->kind == SpanKind::kUnused) {
     return FindInFreed(address, span);
   }

@@ -39,6 +39,7 @@ struct Lookup {
     kInterior,  // inside an object, not at its start
     kFree,      // the start of an object that is free
     kObject,    // the start of an object that is out
+    kMapped,    // in the live part of a mapped span
   };
   Kind kind = kForeign;
   Span* span = nullptr;  // null if none has the page
@@ -93,6 +94,15 @@ class Heap {
 
   // As Find, but an address inside a live object counts as that object.
   Lookup FindContaining(const void* pointer);
+
+  // Spans of addresses for mappings of the program's: see PageHeap. The first: at least `size` bytes
+  // at a multiple of `alignment`; null if there is no room, or (*reserved is false) the arena
+  // reserves no addresses. The others: false if `span` does not begin such a span.
+  void* TakeMapped(size_t size, size_t alignment, const char* name, bool* reserved);
+  bool SetLive(const void* span, size_t bytes);
+  bool ReturnMapped(const void* span);
+  // The name of the mapped span, null if `pointer` lies in none, or in its guard.
+  const char* NameOfMapped(const void* pointer);
 
   // Writes the one line about `pointer`, and aborts unless on_error=report. Holds no lock.
   void ReportMisuse(Call call, const void* pointer);

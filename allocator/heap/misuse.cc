@@ -110,6 +110,13 @@ void Heap::ReportMisuse(Call call, const void* pointer) {
                      : " in span ")
           .Text(" is already free");
       break;
+    case Lookup::kMapped:
+      begin("mapped pointer")
+          .Decimal(address - found.object)
+          .Text(" bytes into the mapping of ")
+          .Text(found.span->name)
+          .Text(", not from malloc");
+      break;
     case Lookup::kWild:
       begin("wild pointer").Text("inside the arena, in no live object");
       break;

@@ -33,7 +33,7 @@ struct PageHeapStats {
   size_t committed_bytes = 0;   // pages that are readable and writable, free or not
   size_t peak_committed_bytes = 0;
   size_t frontier_bytes = 0;  // from the start of the arena to the highest page ever taken
-  size_t foreign_bytes = 0;   // holes: other people's mappings below the frontier
+  size_t foreign_bytes = 0;   // holes and mapped spans: other people's mappings below the frontier
   size_t index_bytes = 0;
   size_t counted_bytes = 0;  // what the limit counts: what is committed, and all metadata
   CommitBounds limit;
@@ -72,6 +72,17 @@ class PageHeap {
   // freed. Null, with nothing changed, if that cannot be done, or if so many live spans have been
   // moved that their mappings could reach vm.max_map_count. REQUIRES: pages >= span->pages.
   Span* Move(Span* span, PageCount pages);
+
+  // Addresses for a mapping of the caller's: `pages` and a guard, reserved, in a span of kind
+  // kMapped. None of it is live. Null if there is no room, or the arena reserves nothing.
+  Span* AllocateMapped(PageCount pages, PageCount alignment, const char* name);
+
+  // The first `bytes` of the mapped span that begins at `first_page` are live from now on. False,
+  // with nothing changed, if none begins there, it is shorter, or there is no memory.
+  bool SetLive(PageId first_page, size_t bytes);
+
+  // Takes it back, reserved as it was given out. False if none begins there.
+  bool FreeMapped(PageId first_page);
 
   // Returns up to `most` free pages to the system, highest first. Returns how many it got rid of.
   PageCount ReleaseFree(PageCount most, Release what = Release::kMemory);
@@ -157,6 +168,8 @@ class PageHeap {
   void GiveBack(PageRun run);
   PageCount ReleaseFreeLocked(PageCount most, Release what);
   void Retire(Span* span);
+  bool TakeAccess(PageRun run);
+  Span* MappedAt(PageId first_page) const;
   void FreeLocked(Span* span);
   void FreeForGood(Span* span);
   void MarkMoved(Span* span);

@@ -15,6 +15,7 @@ enum class SpanKind : uint8_t {
   kUnused,  // The struct is in the pool; its other members are stale.
   kSmall,   // Objects of one size class.
   kLarge,   // One object.
+  kMapped,  // Addresses for a mapping of the program's, and a guard behind them.
 };
 
 // Invariants of a small span, under the lock of its central list:
@@ -22,6 +23,7 @@ enum class SpanKind : uint8_t {
 //   the allocated bits below slot `carved` number `allocated`; those from it on are clear
 //   no slot that begins before `first_hole` is free
 //   it is on its central list's list of spans with room exactly when allocated < slots
+// A mapped span has entries in the page map for its first page and for those that ever were live.
 // A struct is never unmapped, and when recycled it stays a Span: a stale pointer to one is safe to
 // read, and `Covers` tells whether it still speaks of a page.
 struct alignas(kCacheLineSize) Span {
@@ -38,6 +40,8 @@ struct alignas(kCacheLineSize) Span {
   uint32_t first_slot;   // bytes from the start of the span to its first slot
   Span* next;
   Span* previous;
+  const char* name;      // mapped spans: what their maker calls them
+  size_t live_bytes;     // mapped spans: from the start, the bytes that hold something
 
   bool Covers(PageId page) const {
     return kind != SpanKind::kUnused && PageRun{first_page, pages}.contains(page);

@@ -111,6 +111,24 @@ enum prairie_pressure {
 typedef void (*prairie_pressure_handler)(void* argument, enum prairie_pressure pressure);
 void prairie_set_pressure_handler(prairie_pressure_handler handler, void* argument);
 
+/* Addresses in the arena for memory that somebody else maps there: files, shared memory.
+ *
+ * prairie_span_take: `size` bytes at a multiple of `alignment` (a power of two, at least an OS page
+ *   and at most 4 GiB), without access and with a guard without access behind them, for the caller
+ *   to map over with MAP_FIXED. `name` is kept as a pointer until the span is returned. Null and
+ *   ENOMEM if there is no room; null and ENOTSUP if the arena reserves no addresses (`ulimit -v`).
+ * prairie_span_set_live: from now on the first `size` bytes are one object, for prairie_base_of and
+ *   its sisters; 0: none are. At first none are. Returns 0; EINVAL if `span` is none or has less.
+ * prairie_span_return: takes the span back. The caller must have put a private anonymous mapping
+ *   with PROT_NONE and MAP_NORESERVE over all that it had mapped, or the next use of these
+ *   addresses overwrites it. Returns 0, or EINVAL if `span` is none.
+ * prairie_name_of: the name of the span that `pointer` lies in, guard excluded, live or not; null
+ *   if none. */
+void* prairie_span_take(size_t size, size_t alignment, const char* name);
+int prairie_span_set_live(void* span, size_t size);
+int prairie_span_return(void* span);
+const char* prairie_name_of(const void* pointer);
+
 /* Gives free memory back: empties this thread's cache and the shared ones, returns all free pages
  * to the kernel. Returns the number of bytes returned. */
 size_t prairie_trim(void);
