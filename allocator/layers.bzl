@@ -43,6 +43,6 @@ def layer(name, **kwargs):
             "//allocator:__pkg__",
             "//tests:__subpackages__",
             "//bench:__subpackages__",
-        ],
+        ] + (["//runtime:__subpackages__"] if name == "base" else []),
         **kwargs
     )

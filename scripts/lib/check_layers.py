@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Checks the rules of the house that a compiler does not: see the tables below.
 
-  layers        includes in allocator/ point down the layers only; runtime/ stands on allocator/, never the reverse
+  layers        includes in allocator/ and runtime/ point down the layers only; runtime/ stands on allocator/,
+                never the reverse
   cycles        no file includes itself through others
   system calls  each family of system calls has one home
   core          allocator/ includes no header whose types allocate
@@ -20,9 +21,15 @@ import sys
 # The directories of allocator/, lowest first: a file may include its own layer and those before it.
 LAYERS = ["base", "os", "arena", "pages", "page_heap", "central", "thread_cache", "heap", "fast_path", "api"]
 
+# The same of runtime/, which may include every layer of the allocator but its last, the override.
+RUNTIME_LAYERS = ["os", "guard", "mapping", "growable", "prefault", "api", "command"]
+
 # The public headers, allocator/include/prairie/, may be included from this layer on; they include only each other.
 PUBLIC_HEADERS = "allocator/include/"
 PUBLIC_HEADERS_FROM = "heap"
+# Those of the runtime, from its layer `guard` on.
+RUNTIME_PUBLIC_HEADERS = "runtime/include/"
+RUNTIME_PUBLIC_HEADERS_FROM = "guard"
 
 # Family of calls -> (a function's name or SYS_ constant, the files or directories that may call it).
 SYSTEM_CALLS = {
@@ -32,16 +39,22 @@ SYSTEM_CALLS = {
     ),
     "limits": (
         ["getrlimit", "getrlimit64", "setrlimit", "prlimit", "prlimit64"],
-        ["allocator/os/", "allocator/api/limit_override.cc"],
+        ["allocator/os/", "allocator/api/limit_override.cc", "runtime/os/"],
     ),
-    "machine": (["sysconf", "getauxval", "sysinfo", "getpagesize"], ["allocator/os/"]),
-    "files": (["open", "openat", "read", "pread", "fopen", "close"], ["allocator/os/", "runtime/"]),
+    "machine": (["sysconf", "getauxval", "sysinfo", "getpagesize"], ["allocator/os/", "runtime/os/"]),
+    "files": (
+        ["open", "openat", "read", "pread", "pwrite", "fopen", "close", "fstat", "stat", "ftruncate", "fallocate",
+         "fsync", "fdatasync", "flock", "posix_fadvise", "cachestat"],
+        # The methods of the public classes have such names too.
+        ["allocator/os/", "runtime/os/", "runtime/include/"],
+    ),
+    "signals": (["sigaction", "signal", "sigaltstack", "rt_tgsigqueueinfo"], ["runtime/guard/signals.cc"]),
     "waiting": (["futex"], ["allocator/base/spin_lock.cc"]),
     "reports": (["write", "writev", "dprintf", "perror"], ["allocator/base/report.cc"]),
-    # malloc_info() prints to a stream that its caller gives; the other is a program that prints the size classes.
+    # malloc_info() prints to a stream that its caller gives; the others are programs.
     "streams": (
         ["printf", "fprintf", "vfprintf", "puts", "fputs"],
-        ["allocator/api/libc_override.cc", "allocator/arena/size_class_table.cc"],
+        ["allocator/api/libc_override.cc", "allocator/arena/size_class_table.cc", "runtime/command/"],
     ),
     "dying": (["abort", "exit", "_exit", "raise", "kill"], ["allocator/base/report.cc"]),
     "fork": (["pthread_atfork", "fork", "vfork"], ["allocator/heap/"]),
@@ -103,12 +116,12 @@ def _starts_with_any(path, prefixes):
     return any(path.startswith(prefix) for prefix in prefixes)
 
 
-def layer_of(path):
-    """The layer of a file in allocator/, `include` for a public header, None for anything else."""
-    if path.startswith(PUBLIC_HEADERS):
+def layer_of(path, tree="allocator"):
+    """The layer of a file in allocator/ (or runtime/), `include` for a public header, None for anything else."""
+    if path.startswith(f"{tree}/include/"):
         return "include"
     parts = path.split("/")
-    return parts[1] if parts[0] == "allocator" and len(parts) > 2 else None
+    return parts[1] if parts[0] == tree and len(parts) > 2 else None
 
 
 def _includes(text):
@@ -117,9 +130,11 @@ def _includes(text):
         yield _line_of(text, match.start(1 if match.group(1) else 2)), match.group(1) or match.group(2), bool(match.group(2))
 
 
-def _resolve(header):
+def _resolve(header, sources=()):
     """The file that an #include of our own names, relative to the root."""
-    return PUBLIC_HEADERS + header if header.startswith("prairie/") else header
+    if not header.startswith("prairie/"):
+        return header
+    return RUNTIME_PUBLIC_HEADERS + header if RUNTIME_PUBLIC_HEADERS + header in sources else PUBLIC_HEADERS + header
 
 
 def check_layers(sources):
@@ -131,7 +146,7 @@ def check_layers(sources):
             yield path, 1, "layers", f"lies in no layer; the layers are {' < '.join(LAYERS)}"
             continue
         for line, header, _ in _includes(text):
-            target = _resolve(header)
+            target = _resolve(header, sources)
             if in_allocator and target.startswith(("runtime/", "tests/", "bench/")):
                 yield path, line, "layers", f"allocator/ must not include {header}"
             target_layer = layer_of(target)
@@ -148,9 +163,39 @@ def check_layers(sources):
                 yield path, line, "layers", f"{layer} must not include {header}: {target_layer} is above it"
 
 
+def check_runtime_layers(sources):
+    """Includes of runtime/ point down only, and reach the allocator where they may."""
+    for path, text in sources.items():
+        if not path.startswith("runtime/") or not path.endswith(CODE_SUFFIXES):
+            continue
+        layer = layer_of(path, "runtime")
+        if layer not in RUNTIME_LAYERS + ["include"]:
+            yield path, 1, "layers", f"lies in no layer; the layers are {' < '.join(RUNTIME_LAYERS)}"
+            continue
+        for line, header, _ in _includes(text):
+            target = _resolve(header, sources)
+            below, own = layer_of(target), layer_of(target, "runtime")
+            if target.startswith(("tests/", "bench/")):
+                yield path, line, "layers", f"runtime/ must not include {header}"
+            elif below is not None and below not in LAYERS[:-1] + ["include"]:
+                yield path, line, "layers", f"runtime/ must not include {header}"
+            elif layer == "include" and (own or below or "include") != "include":
+                yield path, line, "layers", f"a public header must not include {header}"
+            elif layer == "include" or own is None:
+                continue
+            elif own == "include":
+                if RUNTIME_LAYERS.index(layer) < RUNTIME_LAYERS.index(RUNTIME_PUBLIC_HEADERS_FROM):
+                    yield path, line, "layers", (
+                        f"{layer} is below {RUNTIME_PUBLIC_HEADERS_FROM}, where public headers begin")
+            elif own not in RUNTIME_LAYERS:
+                yield path, line, "layers", f"{header} lies in no layer"
+            elif RUNTIME_LAYERS.index(own) > RUNTIME_LAYERS.index(layer):
+                yield path, line, "layers", f"{layer} must not include {header}: {own} is above it"
+
+
 def check_cycles(sources):
     """No cycle in the graph of includes."""
-    graph = {path: [(line, _resolve(header)) for line, header, _ in _includes(text)] for path, text in sources.items()}
+    graph = {path: [(line, _resolve(header, sources)) for line, header, _ in _includes(text)] for path, text in sources.items()}
     done = set()
     for start in graph:
         # Depth first, without recursion: the stack holds (file, its remaining includes).
@@ -218,7 +263,7 @@ def check_length(sources):
             yield path, lines, "length", f"{lines} lines, the limit is {MAX_LINES}"
 
 
-CHECKS = [check_layers, check_cycles, check_system_calls, check_core, check_tests, check_length]
+CHECKS = [check_layers, check_runtime_layers, check_cycles, check_system_calls, check_core, check_tests, check_length]
 
 
 def check_sources(sources):

@@ -45,9 +45,30 @@ class Layers(unittest.TestCase):
         self.assertEqual([(header, 1, "layers")], found({header: '#include "allocator/base/pages.h"\n'}))
 
     def test_runtime_stands_on_the_allocator(self):
-        self.assertEqual([], found({"runtime/gc.cc": '#include "allocator/heap/heap.h"\n'}))
+        path = "runtime/mapping/x.cc"
+        self.assertEqual([], found({path: '#include "allocator/heap/heap.h"\n'}))
+        self.assertIn((path, 1, "layers"), found({path: '#include "allocator/api/allocation.h"\n'}))
         self.assertEqual([("allocator/heap/x.cc", 1, "layers")],
-                         found({"allocator/heap/x.cc": '#include "runtime/gc.h"\n'}))
+                         found({"allocator/heap/x.cc": '#include "runtime/mapping/region.h"\n'}))
+
+    def test_layers_of_the_runtime(self):
+        for lower, upper in zip(check_layers.RUNTIME_LAYERS, check_layers.RUNTIME_LAYERS[1:]):
+            path = f"runtime/{lower}/x.cc"
+            self.assertEqual([(path, 2, "layers")], found({path: f'\n#include "runtime/{upper}/y.h"\n'}))
+            path = f"runtime/{upper}/x.cc"
+            self.assertEqual([], found({path: f'\n#include "runtime/{lower}/y.h"\n'}))
+        self.assertEqual([("runtime/misc/x.cc", 1, "layers")], found({"runtime/misc/x.cc": ""}))
+        self.assertEqual([("runtime/x.cc", 1, "layers")], found({"runtime/x.cc": ""}))
+
+    def test_public_headers_of_the_runtime(self):
+        header = "runtime/include/prairie/mapping.hpp"
+        other = "allocator/include/prairie/prairie.h"
+        self.assertEqual([], found({"runtime/guard/x.cc": '#include "prairie/mapping.hpp"\n', header: ""}))
+        self.assertEqual([("runtime/os/x.cc", 1, "layers")],
+                         found({"runtime/os/x.cc": '#include "prairie/mapping.hpp"\n', header: ""}))
+        self.assertEqual([], found({header: '#include "prairie/prairie.h"\n', other: ""}))
+        self.assertEqual([(header, 1, "layers")], found({header: '#include "runtime/guard/guard.h"\n'}))
+        self.assertEqual([(header, 1, "layers")], found({header: '#include "allocator/base/pages.h"\n'}))
 
     def test_indented_include(self):
         self.assertEqual([("allocator/os/x.cc", 1, "layers")],
@@ -98,7 +119,7 @@ class SystemCalls(unittest.TestCase):
 
     def test_only_the_library_is_checked(self):
         self.assertEqual([], self.call("tests/hostile/x.cc", "mmap(1);"))
-        self.assertEqual([(1, "system calls")], self.call("runtime/x.cc", "mmap(1);"))
+        self.assertEqual([(1, "system calls")], self.call("runtime/mapping/x.cc", "mmap(1);"))
 
 
 class Core(unittest.TestCase):
