@@ -95,8 +95,8 @@ class Heap {
   // As Find, but an address inside a live object counts as that object.
   Lookup FindContaining(const void* pointer);
 
-  // Spans of addresses for mappings of the program's: see PageHeap. The first: at least `size` bytes
-  // at a multiple of `alignment`; null if there is no room, or (*reserved is false) the arena
+  // Spans of addresses for mappings of the program's: see PageHeap. The first: at least `size`
+  // bytes at a multiple of `alignment`; null if there is no room, or (*reserved is false) the arena
   // reserves no addresses. The others: false if `span` does not begin such a span.
   void* TakeMapped(size_t size, size_t alignment, const char* name, bool* reserved);
   bool SetLive(const void* span, size_t bytes);

@@ -56,8 +56,8 @@ Span* PageHeap::AllocateMapped(PageCount pages, PageCount alignment, const char*
 Span* PageHeap::MappedAt(PageId first_page) const {
   if (first_page >= frontier_ || page_map_->class_of(first_page) != 0) return nullptr;
   Span* const span = page_map_->span_of(first_page);
-  const bool found = span != nullptr && span->kind == SpanKind::kMapped &&
-                     span->first_page == first_page;
+  const bool found =
+      span != nullptr && span->kind == SpanKind::kMapped && span->first_page == first_page;
   return found ? span : nullptr;
 }
 

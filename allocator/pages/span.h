@@ -40,8 +40,8 @@ struct alignas(kCacheLineSize) Span {
   uint32_t first_slot;   // bytes from the start of the span to its first slot
   Span* next;
   Span* previous;
-  const char* name;      // mapped spans: what their maker calls them
-  size_t live_bytes;     // mapped spans: from the start, the bytes that hold something
+  const char* name;   // mapped spans: what their maker calls them
+  size_t live_bytes;  // mapped spans: from the start, the bytes that hold something
 
   bool Covers(PageId page) const {
     return kind != SpanKind::kUnused && PageRun{first_page, pages}.contains(page);

@@ -40,9 +40,9 @@ TEST(MappedSpansTest, Lookups) {
   EXPECT_EQ(prairie_is_live(span), 0);
   EXPECT_EQ(prairie_base_of(span), nullptr);
   EXPECT_STREQ(prairie_name_of(span), "a name");
-  ASSERT_EQ(mmap(span, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-                 0),
-            span);
+  ASSERT_EQ(
+      mmap(span, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+      span);
   memset(span, 1, kSize);
   EXPECT_EQ(prairie_span_set_live(span, kSize - 100), 0);
   for (const size_t at : {size_t{0}, size_t{1}, kSize / 2, kSize - 101}) {
@@ -103,8 +103,9 @@ TEST(MappedSpansTest, FreeIsReportedWithTheName) {
   char* const span = static_cast<char*>(prairie_span_take(kSize, 4096, "data.bin"));
   ASSERT_NE(span, nullptr);
   ASSERT_EQ(prairie_span_set_live(span, kSize), 0);
-  EXPECT_DEATH(prairie_free(span), "mapped pointer: free\\(0x[0-9a-f]+\\): 0 bytes into the mapping"
-                                   " of data.bin, not from malloc");
+  EXPECT_DEATH(prairie_free(span),
+               "mapped pointer: free\\(0x[0-9a-f]+\\): 0 bytes into the mapping"
+               " of data.bin, not from malloc");
   EXPECT_DEATH(static_cast<void>(prairie_realloc(span + 5, 10)), "5 bytes into the mapping");
   EXPECT_EQ(prairie_span_return(span), 0);
 }
