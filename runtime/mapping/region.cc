@@ -65,6 +65,31 @@ int Region::MapAnonymous(size_t size, const MapOptions& options) {
   return MapPlaced(size, {}, options);
 }
 
+int Region::Reserve(int descriptor, size_t size, bool in_arena) {
+  descriptor_ = descriptor;
+  shared_ = true;
+  const int error = Place(files_, {size, files_.PageSize(), in_arena, name_.c_str()}, &placement_);
+  if (error != 0) return error;
+  begin_ = placement_.begin;
+  open_ = true;
+  faults_at_start_ = ReadFaultCounts();
+  return 0;
+}
+
+int Region::MapMore(size_t size, bool writable) {
+  const size_t mapped = size_;
+  if (size <= mapped) return 0;
+  void* address = begin_ + mapped;
+  const int error = files_.Map(&address, size - mapped,
+                               {.protection = PROT_READ | (writable ? PROT_WRITE : 0),
+                                .descriptor = descriptor_,
+                                .offset = mapped});
+  if (error != 0) return error;
+  size_.store(size, std::memory_order_release);
+  SetLive(placement_, size);
+  return 0;
+}
+
 void Region::Adopt(std::byte* begin, size_t size, Mapping::Release release) {
   begin_ = begin;
   size_ = size;
@@ -142,7 +167,7 @@ std::error_code Region::CheckTail(const std::byte* end, std::byte last) {
   if (last != std::byte{0} || descriptor_ < 0) return {};
   const uintptr_t page = files_.PageSize();
   const uintptr_t next = (reinterpret_cast<uintptr_t>(end) + page - 1) & ~(page - 1);
-  const uintptr_t region_end = reinterpret_cast<uintptr_t>(begin_) + size_;
+  const uintptr_t region_end = reinterpret_cast<uintptr_t>(begin_) + size();
   // Reading it must not cost a fault of its own, nor the medium's time.
   if (next < region_end && next % kFaultAroundBytes != 0) {
     uintptr_t ignored;

@@ -29,6 +29,12 @@ class Region {
   // REQUIRES: offset is a multiple of the OS page; size > 0.
   int MapFile(int descriptor, uint64_t offset, size_t size, const MapOptions& options);
   int MapAnonymous(size_t size, const MapOptions& options);
+  // Takes addresses for a file that will grow, and maps nothing yet. `descriptor` becomes the
+  // region's own.
+  int Reserve(int descriptor, size_t size, bool in_arena);
+  // Maps the file from where it ends in memory up to `size` bytes, over the reserved addresses.
+  // REQUIRES: Reserve; size is a multiple of the OS page and at most what was reserved. One thread.
+  int MapMore(size_t size, bool writable);
   void Adopt(std::byte* begin, size_t size, Mapping::Release release);
 
   // Unmaps. `closed`: by whom; null: by the destructor. 0 or errno.
@@ -36,7 +42,7 @@ class Region {
 
   FileSystem& files() const { return files_; }
   std::byte* begin() const { return begin_; }
-  size_t size() const { return size_; }
+  size_t size() const { return size_.load(std::memory_order_acquire); }
   int descriptor() const { return descriptor_; }
   uint64_t file_offset() const { return file_offset_; }
   bool in_arena() const { return placement_.in_arena; }
@@ -63,7 +69,7 @@ class Region {
   const std::string name_;
   const std::source_location opened_;
   std::byte* begin_ = nullptr;
-  size_t size_ = 0;
+  std::atomic<size_t> size_{0};
   int descriptor_ = -1;
   uint64_t file_offset_ = 0;  // of begin_
   Placement placement_;
@@ -84,6 +90,9 @@ struct MappingInternals {
   static Result<Mapping> Anonymous(FileSystem& files, size_t size, const MapOptions& options,
                                    std::source_location opened);
   static const std::shared_ptr<Region>& RegionOf(const Mapping& mapping) { return mapping.region_; }
+  static Mapping View(std::shared_ptr<Region> region, std::byte* data, size_t size, bool writable) {
+    return Mapping(std::move(region), data, size, writable);
+  }
   static std::error_code CheckRange(const Mapping& mapping, Range* range) {
     return mapping.CheckRange(range);
   }
