@@ -7,8 +7,10 @@
 # Building libprairie.so: Bazel 4.2.3 with what it would otherwise download, and the compiler.
 packages_build=(bazel-bootstrap bazel-platforms bazel-rules-java bazel-rules-proto g++)
 
-# Building the unit tests and the benchmarks, and counting results.
-packages_test_build=(libgtest-dev libgmock-dev libbenchmark-dev python3)
+# Building the unit tests and the benchmarks, and counting results. Asio for the tests of prefault; Boost and LMDB are
+# what the benchmarks of mapped files compare with.
+packages_test_build=(libasio-dev libbenchmark-dev libboost-dev libboost-iostreams-dev libgmock-dev libgtest-dev
+  liblmdb-dev python3)
 
 # The real programs that the integration tests run.
 # redis-tools without redis-server: that package starts a service, and the server is the same file as redis-check-rdb.
