@@ -136,8 +136,7 @@ std::error_code GrowableFile::State::ZeroUpTo(uint64_t end) {
 }
 
 Result<GrowableFile> GrowableInternals::Open(FileSystem& files, const std::string& path,
-                                             const GrowableOptions& options,
-                                             std::source_location opened) {
+                                             const GrowableOptions& options, const Origin& opened) {
   if (const int error = InstallBusHandler(); error != 0) return FromErrno(error);
   auto state = std::make_unique<GrowableFile::State>(files, options.write);
   if (options.reserve > PTRDIFF_MAX - kHeaderBytes - state->page) return FromErrno(EINVAL);
@@ -328,8 +327,12 @@ std::error_code GrowableFile::refresh() {
 }
 
 std::error_code GrowableFile::close(Location closed) {
-  if (state_ == nullptr) return MapError::kClosed;
-  const std::unique_ptr<State> state = std::move(state_);
+  return GrowableInternals::Close(*this, closed);
+}
+
+std::error_code GrowableInternals::Close(GrowableFile& file, const Origin& closed) {
+  if (file.state_ == nullptr) return MapError::kClosed;
+  const std::unique_ptr<GrowableFile::State> state = std::move(file.state_);
   int error = 0;
   if (state->writable && !state->broken) {
     error = state->files.Truncate(state->descriptor(), kHeaderBytes + state->committed.size);

@@ -39,7 +39,7 @@ bool IsWritable(Access access) { return access != Access::kRead; }
 }  // namespace
 
 Result<Mapping> Internals::MapOwned(FileSystem& files, int descriptor, const std::string& name,
-                                    const MapOptions& options, std::source_location opened) {
+                                    const MapOptions& options, const Origin& opened) {
   const auto fail = [&](std::error_code error) {
     files.Close(descriptor);
     return error;
@@ -64,7 +64,7 @@ Result<Mapping> Internals::MapOwned(FileSystem& files, int descriptor, const std
 }
 
 Result<Mapping> Internals::Map(FileSystem& files, const std::string& path,
-                               const MapOptions& options, std::source_location opened) {
+                               const MapOptions& options, const Origin& opened) {
   int descriptor;
   const int error =
       files.Open(path.c_str(), {.write = options.access == Access::kReadWrite}, &descriptor);
@@ -75,7 +75,7 @@ Result<Mapping> Internals::Map(FileSystem& files, const std::string& path,
 }
 
 Result<Mapping> Internals::Anonymous(FileSystem& files, size_t size, const MapOptions& options,
-                                     std::source_location opened) {
+                                     const Origin& opened) {
   if (options.access == Access::kRead || options.offset != 0 || options.length) {
     return FromErrno(EINVAL);
   }
@@ -122,14 +122,16 @@ Result<Mapping> Mapping::slice(Range range) const {
   return Mapping(region_, data_ + range.offset, range.length, writable_);
 }
 
-std::error_code Mapping::close(Location closed) {
-  if (region_ == nullptr) return MapError::kClosed;
-  const std::shared_ptr<Region> region = std::move(region_);
-  *this = Mapping();
+std::error_code Internals::Close(Mapping& mapping, const Origin& closed) {
+  if (mapping.region_ == nullptr) return MapError::kClosed;
+  const std::shared_ptr<Region> region = std::move(mapping.region_);
+  mapping = Mapping();
   // Two last handles that go at the same moment may both see two: then the destructor closes.
   if (region.use_count() != 1) return {};
   return FromErrno(region->Close(&closed));
 }
+
+std::error_code Mapping::close(Location closed) { return Internals::Close(*this, closed); }
 
 std::error_code Mapping::CheckRange(Range* range) const noexcept {
   if (region_ == nullptr) return MapError::kClosed;

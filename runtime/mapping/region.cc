@@ -98,7 +98,7 @@ void Region::Adopt(std::byte* begin, size_t size, Mapping::Release release) {
   faults_at_start_ = ReadFaultCounts();
 }
 
-int Region::Close(const std::source_location* closed) {
+int Region::Close(const Origin* closed) {
   int error = 0;
   if (open_ && placement_.begin == nullptr) {
     if (release_) release_(begin_, size_);
@@ -115,10 +115,10 @@ int Region::Close(const std::source_location* closed) {
                       .size = placement_.size + placement_.guard,
                       .give_back = GiveBackLater(placement_),
                       .name = name_.c_str(),
-                      .opened_file = opened_.file_name(),
-                      .opened_line = opened_.line(),
-                      .closed_file = closed != nullptr ? closed->file_name() : "",
-                      .closed_line = closed != nullptr ? closed->line() : 0});
+                      .opened_file = opened_.file,
+                      .opened_line = opened_.line,
+                      .closed_file = closed != nullptr ? closed->file : "",
+                      .closed_line = closed != nullptr ? closed->line : 0});
     }
     // Otherwise the kernel refuses to let go of memory in the arena: it stays as it is, for ever.
   }

@@ -16,10 +16,20 @@ namespace prairie {
 
 inline std::error_code FromErrno(int error) { return {error, std::generic_category()}; }
 
+// Where in the program something was opened or closed.
+struct Origin {
+  Origin(const std::source_location& location)  // NOLINT(google-explicit-constructor)
+      : file(location.file_name()), line(location.line()) {}
+  Origin(const char* f, unsigned l) : file(f), line(l) {}
+
+  const char* file;  // lives as long as the program
+  unsigned line;
+};
+
 // Thread safety: any thread; Close by the last owner.
 class Region {
  public:
-  Region(FileSystem& files, std::string name, std::source_location opened)
+  Region(FileSystem& files, std::string name, const Origin& opened)
       : files_(files), name_(std::move(name)), opened_(opened) {}
   Region(const Region&) = delete;
   Region& operator=(const Region&) = delete;
@@ -38,7 +48,7 @@ class Region {
   void Adopt(std::byte* begin, size_t size, Mapping::Release release);
 
   // Unmaps. `closed`: by whom; null: by the destructor. 0 or errno.
-  int Close(const std::source_location* closed);
+  int Close(const Origin* closed);
 
   FileSystem& files() const { return files_; }
   std::byte* begin() const { return begin_; }
@@ -67,7 +77,7 @@ class Region {
 
   FileSystem& files_;
   const std::string name_;
-  const std::source_location opened_;
+  const Origin opened_;
   std::byte* begin_ = nullptr;
   std::atomic<size_t> size_{0};
   int descriptor_ = -1;
@@ -83,12 +93,13 @@ class Region {
 // How the layers above, and tests, make handles.
 struct MappingInternals {
   static Result<Mapping> Map(FileSystem& files, const std::string& path, const MapOptions& options,
-                             std::source_location opened);
+                             const Origin& opened);
   // Takes over `descriptor`.
   static Result<Mapping> MapOwned(FileSystem& files, int descriptor, const std::string& name,
-                                  const MapOptions& options, std::source_location opened);
+                                  const MapOptions& options, const Origin& opened);
   static Result<Mapping> Anonymous(FileSystem& files, size_t size, const MapOptions& options,
-                                   std::source_location opened);
+                                   const Origin& opened);
+  static std::error_code Close(Mapping& mapping, const Origin& closed);
   static const std::shared_ptr<Region>& RegionOf(const Mapping& mapping) { return mapping.region_; }
   static Mapping View(std::shared_ptr<Region> region, std::byte* data, size_t size, bool writable) {
     return Mapping(std::move(region), data, size, writable);
