@@ -33,11 +33,11 @@ struct Fault {
   int code = 0;  // si_code; 0: nothing did
 };
 
-// Runs function(a, b, c) under a guard for [begin, begin + size). If it faults there, it is cut
-// short: the objects of its frames are not destroyed. Otherwise *result is what it returned.
-// REQUIRES: InstallBusHandler has succeeded.
-PRAIRIE_ALWAYS_INLINE Fault RunGuarded(const void* begin, size_t size, RecoverableFunction function,
-                                       void* a, const void* b, size_t c, uintptr_t* result) {
+// Puts up a guard for [begin, begin + size) and calls `run` with its recovery point. What it covers
+// may be cut short: the objects of its frames are then not destroyed. Otherwise *result is what it
+// returned. REQUIRES: InstallBusHandler has succeeded.
+template <typename Run>
+PRAIRIE_ALWAYS_INLINE Fault UnderGuard(const void* begin, size_t size, uintptr_t* result, Run run) {
   struct Scope {
     GuardFrame frame;
     ~Scope() {  // By an exception too.
@@ -52,10 +52,24 @@ PRAIRIE_ALWAYS_INLINE Fault RunGuarded(const void* begin, size_t size, Recoverab
   frame.fault_code = 0;
   std::atomic_signal_fence(std::memory_order_seq_cst);
   innermost_guard = &frame;
-  *result = RunRecoverable(&frame.point, function, a, b, c);
+  *result = run(&frame.point);
   std::atomic_signal_fence(std::memory_order_seq_cst);
   if (PRAIRIE_LIKELY(frame.fault_code == 0)) return {};
   return {frame.fault_address, frame.fault_code};
+}
+
+// Runs function(a, b, c) under a guard.
+PRAIRIE_ALWAYS_INLINE Fault RunGuarded(const void* begin, size_t size, RecoverableFunction function,
+                                       void* a, const void* b, size_t c, uintptr_t* result) {
+  return UnderGuard(begin, size, result,
+                    [=](RecoveryPoint* point) { return RunRecoverable(point, function, a, b, c); });
+}
+
+// Copies out of [from, from + size), under a guard for it. *last: the last byte of the source, read
+// after all others. REQUIRES: 0 < size <= kSmallCopy.
+PRAIRIE_ALWAYS_INLINE Fault CopyGuarded(void* to, const void* from, size_t size, uintptr_t* last) {
+  return UnderGuard(from, size, last,
+                    [=](RecoveryPoint* point) { return CopyRecoverable(point, to, from, size); });
 }
 
 }  // namespace prairie

@@ -187,7 +187,9 @@ std::error_code Mapping::copy_from(std::size_t offset, std::span<std::byte> to) 
   if (to.empty()) return {};
   const std::byte* const from = data_ + offset;
   uintptr_t last;
-  const Fault fault = RunGuarded(from, to.size(), CopyOut, to.data(), from, to.size(), &last);
+  const Fault fault = to.size() <= kSmallCopy
+                          ? CopyGuarded(to.data(), from, to.size(), &last)
+                          : RunGuarded(from, to.size(), CopyOut, to.data(), from, to.size(), &last);
   if (PRAIRIE_UNLIKELY(fault.code != 0)) return region_->Classify(fault);
   if (PRAIRIE_LIKELY(last != 0)) return {};
   return region_->CheckTail(from + to.size(), std::byte{0});

@@ -30,10 +30,11 @@ uintptr_t ReadByte(void*, const void* at, size_t) {
 
 int Region::MapPlaced(size_t size, MapMode mode, const MapOptions& options) {
   const size_t page = files_.PageSize();
-  const size_t alignment = options.huge_pages ? std::max(page, kHugePageBytes) : page;
-  // Fewer surprises for the page cache's own huge pages: the file's offset is as aligned as the
-  // address.
-  const size_t shift = options.huge_pages ? mode.offset % alignment : 0;
+  // Offset and address agree in their multiple of 2 MiB, as the kernel would place them: then it
+  // can map large pieces of the page cache at once.
+  const bool aligned = options.huge_pages || size >= kHugePageBytes;
+  const size_t alignment = aligned ? std::max(page, kHugePageBytes) : page;
+  const size_t shift = aligned ? mode.offset % alignment : 0;
   int error =
       Place(files_, {size + shift, alignment, options.in_arena, name_.c_str()}, &placement_);
   if (error != 0) return error;

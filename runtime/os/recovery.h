@@ -19,7 +19,8 @@ namespace prairie {
 // Where to go on. Filled by RunRecoverable, valid until it returns.
 struct RecoveryPoint {
 #if defined(__x86_64__)
-  void* stack = nullptr;
+  void* stack;
+  void* resume;
 #else
   sigjmp_buf context;
 #endif
@@ -39,6 +40,20 @@ inline uintptr_t RunRecoverable(RecoveryPoint* point, RecoverableFunction functi
 #else
 uintptr_t RunRecoverable(RecoveryPoint* point, RecoverableFunction function, void* a, const void* b,
                          size_t c);
+#endif
+
+// Copies 1 to kSmallCopy bytes, and returns the last byte of the source as it is after all others
+// have been read; can be cut short like RunRecoverable, and is faster: it saves no registers,
+// because it uses none that matter.
+inline constexpr size_t kSmallCopy = 64;
+#if defined(__x86_64__)
+extern "C" uintptr_t prairie_copy_recoverable(RecoveryPoint* point, void* to, const void* from,
+                                              size_t size);
+inline uintptr_t CopyRecoverable(RecoveryPoint* point, void* to, const void* from, size_t size) {
+  return prairie_copy_recoverable(point, to, from, size);
+}
+#else
+uintptr_t CopyRecoverable(RecoveryPoint* point, void* to, const void* from, size_t size);
 #endif
 
 // In a signal handler, of the thread and inside the call that `point` belongs to; `context` is the

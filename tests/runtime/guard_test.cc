@@ -51,6 +51,25 @@ TEST_F(GuardTest, CopiesWhatIsThere) {
   EXPECT_EQ(mapping_.stats()->caught_faults, 0U);
 }
 
+// Small copies have a path for each size; nothing beside them is written.
+TEST_F(GuardTest, EverySmallSize) {
+  for (size_t size = 1; size <= 130; ++size) {
+    for (size_t offset = kPage - 70; offset < kPage + 3; offset += 7) {
+      std::vector<std::byte> buffer(size + 2, std::byte{0});
+      ASSERT_FALSE(mapping_.copy_from(offset, {buffer.data() + 1, size}));
+      ASSERT_TRUE(HasPattern({buffer.data() + 1, size}, offset)) << size;
+      ASSERT_EQ(buffer[0], std::byte{0}) << size;
+      ASSERT_EQ(buffer[size + 1], std::byte{0}) << size;
+    }
+  }
+  file_.Truncate(kPage);
+  for (size_t size = 1; size <= 130; ++size) {
+    EXPECT_EQ(Read(kPage - size + 1, size), MapError::kTruncated) << size;
+    EXPECT_FALSE(Read(kPage - size, size)) << size;
+    EXPECT_EQ(innermost_guard, nullptr);
+  }
+}
+
 TEST_F(GuardTest, PagesThatAreGone) {
   file_.Truncate(10 * kPage);
   EXPECT_FALSE(Read(0, 10 * kPage));
