@@ -20,7 +20,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kTick = std::chrono::milliseconds(1);
-constexpr size_t kPage = 4096, kPart = size_t{4} << 20;
+constexpr size_t kPage = 4096, kPart = size_t{16} << 20;
 
 bool reading_done = false;
 std::vector<double> lateness;  // microseconds
