@@ -26,6 +26,8 @@ def runtime_layer(name, **kwargs):
         name = name,
         copts = COPTS,
         linkstatic = True,
+        # Files and reservations of many gigabytes: what a 32-bit program could map of them is not worth it.
+        tags = ["only-64-bits"],
         deps = deps,
         visibility = ["//runtime/%s:__pkg__" % layer for layer in above] + [
             "//runtime:__pkg__",
