@@ -39,7 +39,7 @@ std::error_code ReadHeader(FileSystem& files, int descriptor, FileHeader* header
 
 int WriteHeader(FileSystem& files, int descriptor, FileHeader header) {
   header.checksum = ChecksumOf(header);
-  return files.WriteAt(descriptor, &header, sizeof header, SlotOf(header.sequence));
+  return files.WriteThrough(descriptor, &header, sizeof header, SlotOf(header.sequence));
 }
 
 int IsUnborn(FileSystem& files, int descriptor, bool* unborn) {

@@ -45,7 +45,7 @@ constexpr uint64_t SlotOf(uint64_t sequence) { return sequence % 2 * kSlotBytes;
 // Reads the header of the last commit. kNotGrowable if there is none, kWrongVersion.
 std::error_code ReadHeader(FileSystem& files, int descriptor, FileHeader* header);
 
-// Writes it, with its checksum, to its slot. Not yet on the medium. 0 or errno.
+// Writes it, with its checksum, to its slot, and waits until it is on the medium. 0 or errno.
 int WriteHeader(FileSystem& files, int descriptor, FileHeader header);
 
 // Whether the file is what a crash can leave of one that was being created: nothing but, perhaps,

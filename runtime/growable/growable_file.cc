@@ -16,6 +16,7 @@ namespace {
 
 constexpr uint64_t kLargestStep = uint64_t{1} << 30;
 constexpr uint64_t kDefaultReserve = uint64_t{16} << 30;
+constexpr uint64_t kMostPrepared = uint64_t{256} << 10;
 
 uintptr_t Copy(void* to, const void* from, size_t size) {
   memcpy(to, from, size);
@@ -30,7 +31,7 @@ uintptr_t Zero(void* to, const void*, size_t size) {
 
 // Offsets and sizes are of the data; those of the file are kHeaderBytes more.
 // Invariants: committed.size and size are at most capacity; the file has blocks for capacity, and
-// they are mapped; bytes from zero_from on, up to capacity, are zero.
+// they are mapped; bytes from zero_from on, up to capacity, are zero; committed.size <= prepared.
 struct GrowableFile::State {
   FileSystem& files;
   std::shared_ptr<Region> region;
@@ -42,6 +43,7 @@ struct GrowableFile::State {
   std::atomic<uint64_t> committed_size{0};
   uint64_t capacity = 0;
   uint64_t zero_from = 0;
+  uint64_t prepared = 0;  // bytes below have been written once: see Prepare
   bool broken = false;
   size_t page;
 
@@ -70,14 +72,16 @@ struct GrowableFile::State {
   std::error_code Grow(uint64_t needed);
   int GrowTo(uint64_t file_bytes);
   std::error_code ZeroUpTo(uint64_t end);
+  void Prepare();
 };
 
 // Makes an empty file of what is there, in such an order that a crash leaves one that is unborn.
 std::error_code GrowableFile::State::Born(const std::string& path) {
   int error = files.Truncate(descriptor(), 0);
   if (error == 0) error = files.Truncate(descriptor(), kHeaderBytes);
-  if (error == 0) error = WriteHeader(files, descriptor(), committed);
+  // A header in a file that is shorter would be one of a file that was cut.
   if (error == 0) error = files.SyncData(descriptor());
+  if (error == 0) error = WriteHeader(files, descriptor(), committed);
   if (error == 0) error = files.SyncParent(path.c_str());
   return FromErrno(error);
 }
@@ -103,6 +107,7 @@ std::error_code GrowableFile::State::MapAll() {
   if (const int error = region->MapMore(mapped, writable); error != 0) return FromErrno(error);
   capacity = bytes - kHeaderBytes;
   zero_from = capacity;  // What is behind the commit may be left from a crash.
+  prepared = capacity;
   return {};
 }
 
@@ -133,6 +138,26 @@ std::error_code GrowableFile::State::ZeroUpTo(uint64_t end) {
   const uint64_t from = size, dirty_end = std::min(end, zero_from);
   if (from >= dirty_end) return {};
   return Run(Zero, data() + from, nullptr, static_cast<size_t>(dirty_end - from));
+}
+
+// A block that was allocated and never written costs the commit that first writes it a transaction
+// of the file system's journal, which notes that it now holds something. So where commits are
+// small, one of them writes zeros ahead of the data, and those that follow only overwrite.
+void GrowableFile::State::Prepare() {
+  if (size <= prepared) return;
+  const uint64_t ahead = std::min<uint64_t>(size, kMostPrepared);
+  const bool small = size - prepared < ahead;
+  const uint64_t from = FileBytes(size);
+  prepared = size;
+  const uint64_t to = std::min(FileBytes(size + ahead), region->size());
+  if (!small || from >= to) return;
+  static const char zeros[kMostPrepared + (64 << 10)] = {};
+  const uint64_t bytes = std::min<uint64_t>(to - from, sizeof zeros);
+  // They were zero before. If it fails, commits are as slow as without it; if the medium fails, the
+  // commit will hear of it.
+  if (files.WriteAt(descriptor(), zeros, static_cast<size_t>(bytes), from) == 0) {
+    prepared = from + bytes - kHeaderBytes;
+  }
 }
 
 Result<GrowableFile> GrowableInternals::Open(FileSystem& files, const std::string& path,
@@ -171,6 +196,11 @@ Result<GrowableFile> GrowableInternals::Open(FileSystem& files, const std::strin
   if (failed == MapError::kNotGrowable && options.write && options.create) {
     if (error = IsUnborn(files, descriptor, &unborn); error != 0) return FromErrno(error);
     if (unborn) failed = state->Born(path);
+  }
+  // A writer that was killed, or whose last wait failed, may have left a header that only the page
+  // cache has. It must be on the medium before anything that it does not speak of is overwritten.
+  if (!failed && options.write && !unborn) {
+    failed = FromErrno(WriteHeader(files, descriptor, state->committed));
   }
   if (!failed) failed = state->MapAll();
   if (failed) return failed;
@@ -289,10 +319,10 @@ std::error_code GrowableFile::commit() {
   FileHeader header = state.next;
   header.sequence = state.committed.sequence + 1;
   header.size = state.size;
+  state.Prepare();
   // The header must not reach the medium before what it speaks of.
   int error = state.files.SyncData(state.descriptor());
   if (error == 0) error = WriteHeader(state.files, state.descriptor(), header);
-  if (error == 0) error = state.files.SyncData(state.descriptor());
   if (error != 0) {
     // The kernel forgets what it could not write: to try again would seem to succeed.
     state.broken = true;

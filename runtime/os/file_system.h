@@ -65,6 +65,9 @@ class FileSystem {
   virtual int ReadAt(int descriptor, void* buffer, size_t size, uint64_t offset, size_t* got) = 0;
   // All of it, or an error.
   virtual int WriteAt(int descriptor, const void* buffer, size_t size, uint64_t offset) = 0;
+  // The same, and waits until these bytes are on the medium, and what is needed to find them. Other
+  // bytes of the file may stay behind. One call where the kernel has it (RWF_DSYNC).
+  virtual int WriteThrough(int descriptor, const void* buffer, size_t size, uint64_t offset) = 0;
   // Waits until the file's contents, and what is needed to find them, are on the medium.
   virtual int SyncData(int descriptor) = 0;
   // The same for the directory entry of `path`. Three calls.
@@ -104,8 +107,8 @@ struct RangeUse {
 // its size.
 int ReadRangeUse(const void* address, size_t size, RangeUse* use);
 
-// RLIMIT_AS in bytes; UINT64_MAX if there is none. Where there is one, addresses without access cost
-// what the program was given little of.
+// RLIMIT_AS in bytes; UINT64_MAX if there is none. Where there is one, addresses without access
+// cost what the program was given little of.
 uint64_t AddressSpaceLimit();
 
 // Page faults of the process so far.

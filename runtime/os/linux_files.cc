@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -118,6 +119,18 @@ class LinuxFiles final : public FileSystem {
       written += static_cast<size_t>(n);
     }
     return 0;
+  }
+
+  int WriteThrough(int descriptor, const void* buffer, size_t size, uint64_t offset) override {
+    iovec part = {const_cast<void*>(buffer), size};
+    ssize_t n;
+    const int error = Retry(
+        [&] { return pwritev2(descriptor, &part, 1, static_cast<off_t>(offset), RWF_DSYNC); }, &n);
+    if (error == 0 && static_cast<size_t>(n) == size) return 0;
+    // Interrupted half way, or the kernel or the file system does not know the flag.
+    if (error != 0 && error != EOPNOTSUPP && error != ENOSYS && error != EINVAL) return error;
+    const int written = WriteAt(descriptor, buffer, size, offset);
+    return written != 0 ? written : SyncData(descriptor);
   }
 
   int SyncData(int descriptor) override {

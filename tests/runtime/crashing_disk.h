@@ -1,5 +1,6 @@
 // A disk with one file, in front of which a page cache stands: what was written and not synced may
 // or may not be there after a crash, each sector for itself, in any order, some in part.
+// If only the process dies, the page cache stays.
 #ifndef PRAIRIE_TESTS_RUNTIME_CRASHING_DISK_H_
 #define PRAIRIE_TESTS_RUNTIME_CRASHING_DISK_H_
 
@@ -20,6 +21,12 @@ namespace prairie {
 
 using DiskImage = std::vector<unsigned char>;
 
+// What the medium holds, and what the page cache says that it holds.
+struct DiskState {
+  DiskImage durable;
+  DiskImage cached;
+};
+
 // The page cache is a memory file, which GrowableFile maps like any other. A step is a call that
 // changes the file or waits for the medium.
 class CrashingDisk : public FailingFiles {
@@ -27,8 +34,9 @@ class CrashingDisk : public FailingFiles {
   static constexpr size_t kSector = 512;
 
   // crash_at: the step at which the machine dies (1: the first); 0: none.
-  CrashingDisk(const DiskImage& image, int crash_at, unsigned seed)
-      : durable_(image), crash_at_(crash_at), random_(seed) {
+  CrashingDisk(const DiskState& disk, int crash_at, unsigned seed)
+      : durable_(disk.durable), crash_at_(crash_at), random_(seed) {
+    const DiskImage& image = disk.cached;
     cache_ = memfd_create("disk", MFD_CLOEXEC);
     EXPECT_GE(cache_, 0);
     EXPECT_EQ(pwrite(cache_, image.data(), image.size(), 0), static_cast<ssize_t>(image.size()));
@@ -37,6 +45,9 @@ class CrashingDisk : public FailingFiles {
 
   bool crashed() const { return crashed_; }
   int steps() const { return steps_; }
+
+  // After the crash, or the end, of the process alone.
+  DiskState StateAfterDeath() const { return {durable_, ReadCache()}; }
 
   // What the medium holds after the crash, or after a loss of power now.
   DiskImage ImageAfterCrash() {
@@ -69,6 +80,20 @@ class CrashingDisk : public FailingFiles {
   }
   int WriteAt(int fd, const void* buffer, size_t size, uint64_t offset) override {
     return Step() ? EIO : SystemFiles().WriteAt(fd, buffer, size, offset);
+  }
+  int WriteThrough(int fd, const void* buffer, size_t size, uint64_t offset) override {
+    if (crashed_) return EIO;
+    // The end can come between the page cache and the medium.
+    const bool dies = Step();
+    if (dies && random_() % 2 == 0) return EIO;
+    if (const int error = SystemFiles().WriteAt(fd, buffer, size, offset)) return error;
+    if (dies) return EIO;
+    const DiskImage cached = ReadCache();
+    durable_.resize(std::max<size_t>(durable_.size(), offset + size));
+    for (size_t at = offset / kSector * kSector; at < offset + size; at += kSector) {
+      CopySector(cached, at, &durable_);
+    }
+    return 0;
   }
   int SyncData(int) override {
     if (Step()) return EIO;

@@ -74,6 +74,10 @@ class FailingFiles : public FileSystem {
     if (const int error = Count("WriteAt")) return error;
     return system_.WriteAt(fd, buffer, size, offset);
   }
+  int WriteThrough(int fd, const void* buffer, size_t size, uint64_t offset) override {
+    if (const int error = Count("WriteThrough")) return error;
+    return system_.WriteThrough(fd, buffer, size, offset);
+  }
   int SyncData(int fd) override {
     if (const int error = Count("SyncData")) return error;
     return system_.SyncData(fd);

@@ -1,6 +1,6 @@
 // Growable files and crashes: at every step of the writer the machine dies, and unsynced sectors
-// are lost or reordered; and real writers are killed at random moments. After each the file opens,
-// and holds the last commit or the one that was under way.
+// are lost or reordered, or the process alone dies; and real writers are killed at random moments.
+// After each the file opens, and holds the last commit or the one that was under way.
 //
 // PRAIRIE_CRASHES and PRAIRIE_KILLS in the environment are how many of each; more than by default
 // take longer.
@@ -91,8 +91,8 @@ std::error_code RunOneStep(GrowableFile& file, Commit& now, Model& model, std::m
 
 // Opens what a crash has left, checks it, and works on until the next crash. Returns whether there
 // was one.
-bool LiveUntilCrash(DiskImage* image, Model* model, int crash_at, unsigned seed) {
-  CrashingDisk disk(*image, crash_at, seed);
+bool LiveUntilCrash(DiskState* state, Model* model, int crash_at, unsigned seed) {
+  CrashingDisk disk(*state, crash_at, seed);
   std::mt19937 random(seed / 1000);  // The same work, whatever the step of the crash.
   {
     Result<GrowableFile> opened =
@@ -117,7 +117,11 @@ bool LiveUntilCrash(DiskImage* image, Model* model, int crash_at, unsigned seed)
       }
     }
   }
-  *image = disk.ImageAfterCrash();
+  if (seed % 3 == 0) {
+    *state = disk.StateAfterDeath();
+  } else {
+    state->durable = state->cached = disk.ImageAfterCrash();
+  }
   return disk.crashed();
 }
 
@@ -128,15 +132,15 @@ TEST(GrowableCrashTest, EveryStep) {
     // Each script once for each of its steps: a first life up to the crash, and two more lives of
     // what that has left, with crashes at steps of their own.
     for (int crash_at = 1;; ++crash_at) {
-      DiskImage image;
+      DiskState disk;
       Model model;
       const unsigned seed = script * 1000 + static_cast<unsigned>(crash_at) % 1000;
-      const bool crashed = LiveUntilCrash(&image, &model, crash_at, seed);
+      const bool crashed = LiveUntilCrash(&disk, &model, crash_at, seed);
       crashes += crashed ? 1 : 0;
       for (unsigned life = 1; life <= 2; ++life) {
-        crashes += LiveUntilCrash(&image, &model, 1 + crash_at % 17, seed + life * 500009) ? 1 : 0;
+        crashes += LiveUntilCrash(&disk, &model, 1 + crash_at % 17, seed + life * 500009) ? 1 : 0;
       }
-      LiveUntilCrash(&image, &model, 0, seed);
+      LiveUntilCrash(&disk, &model, 0, seed);
       ASSERT_FALSE(HasFailure()) << "script " << script << ", crash at step " << crash_at;
       if (!crashed) break;
     }
