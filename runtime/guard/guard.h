@@ -1,12 +1,14 @@
 // Guards: while one is up, SIGBUS in its range of addresses is an error of that access.
 //
 // A guard belongs to the thread that runs under it, and to one call. Guards nest: a fault goes to
-// the innermost whose range has the address.
+// the innermost whose range has the address. What runs under one must not leave it by longjmp, nor
+// switch stacks.
 #ifndef PRAIRIE_RUNTIME_GUARD_GUARD_H_
 #define PRAIRIE_RUNTIME_GUARD_GUARD_H_
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <atomic>
 
@@ -68,8 +70,19 @@ PRAIRIE_ALWAYS_INLINE Fault RunGuarded(const void* begin, size_t size, Recoverab
 // Copies out of [from, from + size), under a guard for it. *last: the last byte of the source, read
 // after all others. REQUIRES: 0 < size <= kSmallCopy.
 PRAIRIE_ALWAYS_INLINE Fault CopyGuarded(void* to, const void* from, size_t size, uintptr_t* last) {
-  return UnderGuard(from, size, last,
-                    [=](RecoveryPoint* point) { return CopyRecoverable(point, to, from, size); });
+#if defined(__x86_64__)
+  const CopyOutcome outcome = prairie_copy_small(to, from, size);
+  *last = outcome.value;
+  if (PRAIRIE_LIKELY(outcome.code == 0)) return {};
+  return {outcome.value, static_cast<int>(outcome.code)};
+#else
+  const RecoverableFunction copy = [](void* a, const void* b, size_t c) {
+    memcpy(a, b, c);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    return uintptr_t{static_cast<const volatile unsigned char*>(b)[c - 1]};
+  };
+  return RunGuarded(from, size, copy, to, from, size, last);
+#endif
 }
 
 }  // namespace prairie

@@ -33,14 +33,32 @@ bool IsFailedAccess(int code) {
   return code == BUS_ADRERR || code == BUS_OBJERR || code == BUS_MCEERR_AR;
 }
 
+// Whether it says that this thread's instruction cannot go on, as all signals of the kernel's do
+// that come here but one.
+bool IsFault(int signal, const siginfo_t* info) {
+  return info->si_code > 0 && !(signal == SIGBUS && info->si_code == BUS_MCEERR_AO);
+}
+
+// The addresses of which the kernel speaks. Of memory that went bad it may know no more than the
+// page.
+struct Addresses {
+  uintptr_t first, last;
+};
+Addresses FaultAddresses(const siginfo_t* info) {
+  const uintptr_t address = reinterpret_cast<uintptr_t>(info->si_addr);
+  if (info->si_code != BUS_MCEERR_AR || info->si_addr_lsb <= 0) return {address, address};
+  const uintptr_t rest = (uintptr_t{1} << info->si_addr_lsb) - 1;
+  return {address & ~rest, address | rest};
+}
+
 // Ends the process as the default action does, with the same information for whoever looks.
 void DieByDefault(int signal, siginfo_t* info) {
   struct sigaction action = {};
   action.sa_handler = SIG_DFL;
   sigaction(signal, &action, nullptr);
-  // A fault repeats itself when the handler returns. What somebody sent must be sent again; it is
+  // A fault repeats itself when the handler returns. What was sent must be sent again; it is
   // blocked until then.
-  if (info->si_code <= 0) {
+  if (!IsFault(signal, info)) {
     syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), signal, info);
   }
 }
@@ -52,7 +70,7 @@ void PassOn(Previous& previous, int signal, siginfo_t* info, void* context) {
   const bool spent = once && previous.spent.exchange(true);
   if (!has_information && action.sa_handler == SIG_IGN && !spent) {
     // The kernel never ignores a fault.
-    if (info->si_code > 0) DieByDefault(signal, info);
+    if (IsFault(signal, info)) DieByDefault(signal, info);
   } else if ((!has_information && action.sa_handler == SIG_DFL) || spent) {
     DieByDefault(signal, info);
   } else if (has_information) {
@@ -64,10 +82,15 @@ void PassOn(Previous& previous, int signal, siginfo_t* info, void* context) {
 
 void OnBus(int signal, siginfo_t* info, void* context) {
   if (IsFailedAccess(info->si_code)) {
-    const uintptr_t address = reinterpret_cast<uintptr_t>(info->si_addr);
+    const Addresses fault = FaultAddresses(info);
+#if defined(__x86_64__)
+    if (CutCopyShort(context, fault.first, fault.last, static_cast<uintptr_t>(info->si_code))) {
+      return;
+    }
+#endif
     for (GuardFrame* frame = innermost_guard; frame != nullptr; frame = frame->outer) {
-      if (address - frame->begin >= frame->size) continue;
-      frame->fault_address = address;
+      if (fault.last < frame->begin || fault.first >= frame->begin + frame->size) continue;
+      frame->fault_address = fault.first;
       frame->fault_code = info->si_code;
       Recover(&frame->point, context);
       return;

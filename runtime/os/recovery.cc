@@ -1,6 +1,5 @@
 #include "runtime/os/recovery.h"
 
-#include <string.h>
 #include <ucontext.h>
 
 namespace prairie {
@@ -11,7 +10,7 @@ static_assert(offsetof(RecoveryPoint, stack) == 0 && offsetof(RecoveryPoint, res
 
 // The registers that a function must preserve lie on the stack below the return address; `stack`
 // remembers where. To recover is to set the stack pointer there and to go on at the label.
-// The copy does with overlapping moves: first and last part of each size.
+// The small copy does with overlapping moves, first and last part of each size, and saves nothing.
 asm(R"(
 .text
 .globl prairie_run_recoverable
@@ -74,66 +73,83 @@ prairie_run_recoverable:
   .cfi_endproc
 .size prairie_run_recoverable, . - prairie_run_recoverable
 
-.globl prairie_copy_recoverable
-.hidden prairie_copy_recoverable
-.type prairie_copy_recoverable, @function
-.align 16
-prairie_copy_recoverable:
+.globl prairie_copy_small
+.hidden prairie_copy_small
+.type prairie_copy_small, @function
+.align 32
+prairie_copy_small:
   .cfi_startproc
   endbr64
-  leaq 9f(%rip), %rax
-  movq %rsp, (%rdi)
-  movq %rax, 8(%rdi)
-  cmpq $16, %rcx
+  cmpq $16, %rdx
   jb 2f
-  cmpq $32, %rcx
+  cmpq $32, %rdx
   ja 1f
-  movups (%rdx), %xmm0
-  movups -16(%rdx,%rcx), %xmm1
-  movups %xmm0, (%rsi)
-  movups %xmm1, -16(%rsi,%rcx)
+  movups (%rsi), %xmm0
+  movups -16(%rsi,%rdx), %xmm1
+  movups %xmm0, (%rdi)
+  movups %xmm1, -16(%rdi,%rdx)
   jmp 8f
 1:
-  movups (%rdx), %xmm0
-  movups 16(%rdx), %xmm1
-  movups -32(%rdx,%rcx), %xmm2
-  movups -16(%rdx,%rcx), %xmm3
-  movups %xmm0, (%rsi)
-  movups %xmm1, 16(%rsi)
-  movups %xmm2, -32(%rsi,%rcx)
-  movups %xmm3, -16(%rsi,%rcx)
+  movups (%rsi), %xmm0
+  movups 16(%rsi), %xmm1
+  movups -32(%rsi,%rdx), %xmm2
+  movups -16(%rsi,%rdx), %xmm3
+  movups %xmm0, (%rdi)
+  movups %xmm1, 16(%rdi)
+  movups %xmm2, -32(%rdi,%rdx)
+  movups %xmm3, -16(%rdi,%rdx)
   jmp 8f
 2:
-  cmpq $8, %rcx
+  cmpq $8, %rdx
   jb 3f
-  movq (%rdx), %rax
-  movq -8(%rdx,%rcx), %r8
-  movq %rax, (%rsi)
-  movq %r8, -8(%rsi,%rcx)
+  movq (%rsi), %rax
+  movq -8(%rsi,%rdx), %rcx
+  movq %rax, (%rdi)
+  movq %rcx, -8(%rdi,%rdx)
   jmp 8f
 3:
-  cmpq $4, %rcx
+  cmpq $4, %rdx
   jb 4f
-  movl (%rdx), %eax
-  movl -4(%rdx,%rcx), %r8d
-  movl %eax, (%rsi)
-  movl %r8d, -4(%rsi,%rcx)
+  movl (%rsi), %eax
+  movl -4(%rsi,%rdx), %ecx
+  movl %eax, (%rdi)
+  movl %ecx, -4(%rdi,%rdx)
   jmp 8f
 4:
-  xorl %r8d, %r8d
+  xorl %ecx, %ecx
 5:
-  movzbl (%rdx,%r8), %eax
-  movb %al, (%rsi,%r8)
-  incq %r8
-  cmpq %rcx, %r8
+  movzbl (%rsi,%rcx), %eax
+  movb %al, (%rdi,%rcx)
+  incq %rcx
+  cmpq %rdx, %rcx
   jb 5b
 8:
-  movzbl -1(%rdx,%rcx), %eax
-9:
+  movzbl -1(%rsi,%rdx), %eax
+  xorl %edx, %edx
+.globl prairie_copy_small_return
+.hidden prairie_copy_small_return
+prairie_copy_small_return:
   ret
   .cfi_endproc
-.size prairie_copy_recoverable, . - prairie_copy_recoverable
+.size prairie_copy_small, . - prairie_copy_small
 )");
+
+extern "C" const char prairie_copy_small_return[] __attribute__((visibility("hidden")));
+
+// Up to the last read the registers still hold the arguments: source in rsi, size in rdx.
+bool CutCopyShort(void* context, uintptr_t first, uintptr_t last, uintptr_t code) {
+  gregset_t& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(&prairie_copy_small);
+  const uintptr_t end = reinterpret_cast<uintptr_t>(prairie_copy_small_return);
+  if (static_cast<uintptr_t>(registers[REG_RIP]) - begin >= end - begin) return false;
+  const uintptr_t from = static_cast<uintptr_t>(registers[REG_RSI]);
+  const uintptr_t size = static_cast<uintptr_t>(registers[REG_RDX]);
+  if (last < from || first >= from + size) return false;
+  registers[REG_RAX] = static_cast<greg_t>(first);
+  registers[REG_RDX] = static_cast<greg_t>(code);
+  registers[REG_RIP] = static_cast<greg_t>(end);
+  return true;
+}
 
 void Recover(RecoveryPoint* point, void* context) {
   constexpr greg_t kDirectionFlag = 1 << 10;  // Functions expect it clear.
@@ -150,16 +166,6 @@ uintptr_t RunRecoverable(RecoveryPoint* point, RecoverableFunction function, voi
   // With the mask: the jump leaves the handler, in which the signal is blocked.
   if (sigsetjmp(point->context, 1) != 0) return 0;
   return function(a, b, c);
-}
-
-uintptr_t CopyRecoverable(RecoveryPoint* point, void* to, const void* from, size_t size) {
-  return RunRecoverable(
-      point,
-      [](void* a, const void* b, size_t c) {
-        memcpy(a, b, c);
-        return uintptr_t{static_cast<const volatile unsigned char*>(b)[c - 1]};
-      },
-      to, from, size);
 }
 
 void Recover(RecoveryPoint* point, void*) { siglongjmp(point->context, 1); }

@@ -42,18 +42,24 @@ uintptr_t RunRecoverable(RecoveryPoint* point, RecoverableFunction function, voi
                          size_t c);
 #endif
 
-// Copies 1 to kSmallCopy bytes, and returns the last byte of the source as it is after all others
-// have been read; can be cut short like RunRecoverable, and is faster: it saves no registers,
-// because it uses none that matter.
+// Of a copy of 1 to kSmallCopy bytes. `code` is 0, and `value` the last byte of the source as it
+// was after all others had been read; or the copy was cut short, and they are what CutCopyShort was
+// told.
 inline constexpr size_t kSmallCopy = 64;
+struct CopyOutcome {
+  uintptr_t value;
+  uintptr_t code;
+};
+
 #if defined(__x86_64__)
-extern "C" uintptr_t prairie_copy_recoverable(RecoveryPoint* point, void* to, const void* from,
-                                              size_t size);
-inline uintptr_t CopyRecoverable(RecoveryPoint* point, void* to, const void* from, size_t size) {
-  return prairie_copy_recoverable(point, to, from, size);
-}
-#else
-uintptr_t CopyRecoverable(RecoveryPoint* point, void* to, const void* from, size_t size);
+// Needs no recovery point: where the processor stands and what its registers hold tells the handler
+// all. So the price is a call.
+extern "C" CopyOutcome prairie_copy_small(void* to, const void* from, size_t size);
+
+// In a signal handler. Whether `context` stands in prairie_copy_small, and one of the addresses
+// from `first` to `last` is in its source: then that copy returns {first, code} when the handler
+// does.
+bool CutCopyShort(void* context, uintptr_t first, uintptr_t last, uintptr_t code);
 #endif
 
 // In a signal handler, of the thread and inside the call that `point` belongs to; `context` is the
