@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "allocator/base/report.h"
+#include "runtime/os/at_fork.h"
 
 namespace prairie {
 namespace {
@@ -27,6 +28,14 @@ struct Record {
 };
 
 std::mutex mutex;  // of writers
+
+// A child of fork must not find it locked by a thread that it has not.
+void KeepMutexOverFork() {
+  static const int error =
+      AtFork([] { mutex.lock(); }, [] { mutex.unlock(); }, [] { mutex.unlock(); });
+  static_cast<void>(error);
+}
+
 Record records[kClosedRegions];
 int next_record = 0;  // the oldest, since they are used in turn
 uint64_t kept_bytes = 0;
@@ -55,6 +64,7 @@ void RememberClosed(const ClosedRegion& region) {
     region.give_back(region.begin, region.size);
     return;
   }
+  KeepMutexOverFork();
   std::lock_guard<std::mutex> lock(mutex);
   GiveBack(records[next_record]);
   for (int i = 1; kept_bytes + region.size > kClosedBytes && i < kClosedRegions; ++i) {

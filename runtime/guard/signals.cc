@@ -10,6 +10,7 @@
 
 #include "runtime/guard/closed_regions.h"
 #include "runtime/guard/guard.h"
+#include "runtime/os/at_fork.h"
 
 namespace prairie {
 
@@ -25,7 +26,14 @@ struct Previous {
 Previous previous_bus, previous_segv;
 
 std::mutex install_mutex;
-bool bus_installed = false, segv_installed = false;
+std::atomic<bool> bus_installed{false}, segv_installed{false};
+
+// A child of fork must not find it locked by a thread that it has not.
+void KeepMutexOverFork() {
+  static const int error = AtFork([] { install_mutex.lock(); }, [] { install_mutex.unlock(); },
+                                  [] { install_mutex.unlock(); });
+  static_cast<void>(error);
+}
 
 // Of the codes of SIGBUS, those of an access that could not be completed. Not: BUS_ADRALN (the
 // program's mistake), BUS_MCEERR_AO (memory went bad somewhere, no access of this thread).
@@ -127,6 +135,8 @@ int Install(int signal, void (*handler)(int, siginfo_t*, void*), Previous& previ
 }  // namespace
 
 int InstallBusHandler() {
+  if (bus_installed.load(std::memory_order_acquire)) return 0;
+  KeepMutexOverFork();
   std::lock_guard<std::mutex> lock(install_mutex);
   if (bus_installed) return 0;
   const int error = Install(SIGBUS, OnBus, previous_bus);
@@ -135,6 +145,8 @@ int InstallBusHandler() {
 }
 
 int InstallSegvHandler() {
+  if (segv_installed.load(std::memory_order_acquire)) return 0;
+  KeepMutexOverFork();
   std::lock_guard<std::mutex> lock(install_mutex);
   if (segv_installed) return 0;
   const int error = Install(SIGSEGV, OnSegv, previous_segv);

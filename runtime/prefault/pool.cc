@@ -1,23 +1,51 @@
 #include "runtime/prefault/pool.h"
 
 #include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <thread>
 
+#include "runtime/os/at_fork.h"
+
 namespace prairie {
 
+namespace {
+
+std::mutex pool_mutex;
+PrefaultPool* pool = nullptr;
+
+}  // namespace
+
 PrefaultPool& PrefaultPool::Get() {
-  static std::mutex mutex;
-  static PrefaultPool* pool = nullptr;
-  static pid_t owner = 0;
-  std::lock_guard<std::mutex> lock(mutex);
-  if (owner != getpid()) {
+  // Both locks are held over fork, so that the child finds them free and the limits whole.
+  static const int error = AtFork(&BeforeFork, &InParent, &InChild);
+  static_cast<void>(error);
+  std::lock_guard<std::mutex> lock(pool_mutex);
+  if (pool == nullptr) {
     pool = new PrefaultPool;  // Never destroyed: its threads may run to the end of the process.
-    owner = getpid();
   }
   return *pool;
+}
+
+void PrefaultPool::BeforeFork() {
+  pool_mutex.lock();
+  if (pool != nullptr) pool->mutex_.lock();
+}
+
+void PrefaultPool::InParent() {
+  if (pool != nullptr) pool->mutex_.unlock();
+  pool_mutex.unlock();
+}
+
+// The threads are not here. What is left of their pool, a condition variable with waiters among it,
+// is given up.
+void PrefaultPool::InChild() {
+  if (pool != nullptr) {
+    const PrefaultLimits limits = pool->limits_;
+    pool = new PrefaultPool;
+    pool->limits_ = limits;
+  }
+  pool_mutex.unlock();
 }
 
 void PrefaultPool::SetLimits(const PrefaultLimits& limits) {

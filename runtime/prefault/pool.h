@@ -33,7 +33,8 @@ class SteppedWork {
 // Thread safety: any thread.
 class PrefaultPool {
  public:
-  // The process's. A child of fork gets one of its own: the threads of the parent are not there.
+  // The process's. A child of fork gets one of its own, with the same limits: the threads of the
+  // parent are not there.
   static PrefaultPool& Get();
 
   void SetLimits(const PrefaultLimits& limits);
@@ -43,6 +44,10 @@ class PrefaultPool {
   size_t peak_in_flight();
 
  private:
+  static void BeforeFork();
+  static void InParent();
+  static void InChild();
+
   void Work();
   bool StartThreads();
 

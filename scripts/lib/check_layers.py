@@ -57,7 +57,7 @@ SYSTEM_CALLS = {
         ["allocator/api/libc_override.cc", "allocator/arena/size_class_table.cc", "runtime/command/"],
     ),
     "dying": (["abort", "exit", "_exit", "raise", "kill"], ["allocator/base/report.cc"]),
-    "fork": (["pthread_atfork", "fork", "vfork"], ["allocator/heap/"]),
+    "fork": (["pthread_atfork", "fork", "vfork"], ["allocator/heap/", "runtime/os/"]),
 }
 SYSTEM_CALL_ROOTS = ["allocator/", "runtime/"]
 

@@ -259,5 +259,43 @@ TEST_F(PrefaultTest, InAChildOfFork) {
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+// Whatever other threads are doing: no lock of theirs is left locked in the child.
+TEST_F(PrefaultTest, ForksWhileOthersWork) {
+  set_prefault_limits({.threads = 2, .bytes_in_flight = 2 * kPage, .step = kPage});
+  TemporaryFile file(4 * kPage);
+  const auto work = [&] {
+    Result<Mapping> mapping = Mapping::map(file.path());
+    if (!mapping.ok()) return 1;
+    // So that the pool has something to do.
+    const int descriptor = MappingInternals::RegionOf(*mapping)->descriptor();
+    SystemFiles().SyncData(descriptor);
+    SystemFiles().Evict(descriptor, 0, 4 * kPage);
+    if (mapping->prefault().wait()) return 2;
+    if (mapping->close()) return 3;
+    return 0;
+  };
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> others;
+  for (int i = 0; i < 2; ++i) {
+    others.emplace_back([&] {
+      while (!stop) EXPECT_EQ(work(), 0);
+    });
+  }
+  for (int i = 0; i < 100; ++i) {
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      alarm(60);
+      _exit(work());
+    }
+    int status;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status)) << "killed by " << WTERMSIG(status);
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+  }
+  stop = true;
+  for (std::thread& other : others) other.join();
+}
+
 }  // namespace
 }  // namespace prairie

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <thread>
@@ -121,6 +122,47 @@ TEST_F(SignalTest, SentSignalsGoOn) {
         _exit(seen.count == 2 ? 0 : 1);
       },
       testing::ExitedWithCode(0), "");
+}
+
+// Memory that went bad, as the kernel tells of it: BUS_MCEERR_AR about this thread's access, of
+// which only the page is known, BUS_MCEERR_AO about any page of the process.
+void TellOfBadMemory(int code, const void* page) {
+  siginfo_t info = {};
+  info.si_signo = SIGBUS;
+  info.si_code = code;
+  info.si_addr = const_cast<void*>(page);
+  info.si_addr_lsb = 12;
+  syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGBUS, &info);
+}
+
+TEST_F(SignalTest, BadMemoryIsKnownByItsPage) {
+  const auto access = [&](size_t bad_page) {
+    InstallFirst(&CountSent, SA_SIGINFO);
+    const Result<Mapping> memory = Mapping::anonymous(3 * kPage);
+    const void* const page = memory->data() + bad_page * kPage;
+    const std::error_code error =
+        memory->access({kPage + 100, 50},
+                       [=](std::span<const std::byte>) { TellOfBadMemory(BUS_MCEERR_AR, page); });
+    _exit((error == MapError::kIoError ? 10 : 0) + seen.count);
+  };
+  EXPECT_EXIT(access(0), testing::ExitedWithCode(1), "");
+  EXPECT_EXIT(access(1), testing::ExitedWithCode(10), "");
+  EXPECT_EXIT(access(2), testing::ExitedWithCode(1), "");
+}
+
+TEST_F(SignalTest, BadMemoryElsewhereGoesOn) {
+  const auto after = [](auto handler, int flags) {
+    InstallFirst(handler, flags);
+    const Result<Mapping> memory = Mapping::anonymous(kPage);
+    const std::error_code error = memory->access({}, [&](std::span<const std::byte> bytes) {
+      TellOfBadMemory(BUS_MCEERR_AO, bytes.data());
+    });
+    _exit(error ? 50 : static_cast<int>(seen.count));
+  };
+  // It is sent, not raised: nobody dies of it twice, and who ignores it lives.
+  EXPECT_EXIT(after(SIG_DFL, 0), testing::KilledBySignal(SIGBUS), "");
+  EXPECT_EXIT(after(SIG_IGN, 0), testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(after(&CountSent, SA_SIGINFO), testing::ExitedWithCode(1), "");
 }
 
 TEST_F(SignalTest, IgnoredStaysIgnored) {

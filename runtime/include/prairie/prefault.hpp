@@ -40,7 +40,8 @@ struct PrefaultProgress {
 //
 // The result: no error; kOutOfRange for a range past the end of the mapping, at once; kTruncated
 // for one past the end of the file; kIoError; kCancelled; kClosed. What is resident already is
-// answered at once, without a thread. Thread safety: any thread.
+// answered at once, without a thread. A child of fork starts operations of its own; those of the
+// parent never end there. Thread safety: any thread.
 class PrefaultOperation {
  public:
   using Callback = std::function<void(std::error_code)>;
