@@ -14,6 +14,10 @@
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25  // Linux 6.1
 #endif
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102  // Linux 6.13, of files 6.15
+#define MADV_GUARD_REMOVE 103
+#endif
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22  // Linux 5.14
 #define MADV_POPULATE_WRITE 23
@@ -49,9 +53,10 @@ constexpr AdviceEntry kAdvice[] = {
     {MADV_NOHUGEPAGE, false},     {MADV_DONTDUMP, false},      {MADV_DODUMP, false},
     {MADV_WIPEONFORK, true},      {MADV_KEEPONFORK, true},     {MADV_COLD, false},
     {MADV_PAGEOUT, false},        {MADV_POPULATE_READ, false}, {MADV_POPULATE_WRITE, false},
-    {MADV_DONTNEED_LOCKED, true}, {MADV_COLLAPSE, false},
+    {MADV_DONTNEED_LOCKED, true}, {MADV_COLLAPSE, false},      {MADV_GUARD_INSTALL, true},
+    {MADV_GUARD_REMOVE, true},
 };
-static_assert(std::size(kAdvice) == static_cast<size_t>(Advice::kCollapse) + 1);
+static_assert(std::size(kAdvice) == static_cast<size_t>(Advice::kGuardRemove) + 1);
 
 }  // namespace
 

@@ -1,15 +1,21 @@
 // What can be wrong with a file, and each call that can fail: a clear error, and nothing is lost.
 #include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <functional>
 #include <limits>
 
+#include "prairie/growable_file.hpp"
 #include "prairie/mapping.hpp"
+#include "prairie/reader_at.hpp"
 #include "runtime/guard/closed_regions.h"
 #include "runtime/mapping/region.h"
 #include "tests/runtime/failing_files.h"
@@ -55,13 +61,44 @@ TEST(MappingErrorsTest, NotAFile) {
 }
 
 TEST(MappingErrorsTest, NoPermission) {
-  if (geteuid() == 0) GTEST_SKIP() << "root may do everything";
-  TemporaryFile file(kPage);
-  ASSERT_EQ(chmod(file.path().c_str(), 0400), 0);
-  EXPECT_TRUE(Mapping::map(file.path()).ok());
-  EXPECT_EQ(Mapping::map(file.path(), {.access = Access::kReadWrite}).error(),
-            std::errc::permission_denied);
-  EXPECT_TRUE(Mapping::map(file.path(), {.access = Access::kCopyOnWrite}).ok());
+  // Root may do everything: so in a child that is nobody. The directory must let it pass.
+  char directory[] = "/tmp/prairie_mapping.XXXXXX";
+  ASSERT_NE(mkdtemp(directory), nullptr);
+  ASSERT_EQ(chmod(directory, 0755), 0);
+  const std::string readable = directory + std::string("/readable");
+  const std::string hidden = directory + std::string("/hidden");
+  for (const std::string& path : {readable, hidden}) {
+    const int fd = open(path.c_str(), O_RDWR | O_CREAT, 0600);
+    ASSERT_EQ(ftruncate(fd, kPage), 0);
+    ASSERT_EQ(fchmod(fd, path == readable ? 0444 : 0), 0);
+    close(fd);
+  }
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    constexpr uid_t kNobody = 65534;
+    if (geteuid() == 0 &&
+        (setgroups(0, nullptr) != 0 || setresgid(kNobody, kNobody, kNobody) != 0 ||
+         setresuid(kNobody, kNobody, kNobody) != 0)) {
+      _exit(1);
+    }
+    const std::error_code denied = std::make_error_code(std::errc::permission_denied);
+    if (!Mapping::map(readable).ok()) _exit(2);
+    if (Mapping::map(readable, {.access = Access::kReadWrite}).error() != denied) _exit(3);
+    if (!Mapping::map(readable, {.access = Access::kCopyOnWrite}).ok()) _exit(4);
+    if (Mapping::map(hidden).error() != denied) _exit(5);
+    if (ReaderAt::open(hidden).error() != denied) _exit(6);
+    if (GrowableFile::open(readable).error() != denied) _exit(7);
+    if (GrowableFile::open(hidden, {.write = false}).error() != denied) _exit(8);
+    _exit(0);
+  }
+  int status;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  unlink(readable.c_str());
+  unlink(hidden.c_str());
+  EXPECT_EQ(rmdir(directory), 0);
 }
 
 // What root meets: a descriptor that was opened for reading.

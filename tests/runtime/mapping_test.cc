@@ -252,7 +252,7 @@ TEST(MappingTest, EveryAdvice) {
   Result<Mapping> mapping = Mapping::map(file.path(), {.access = Access::kCopyOnWrite});
   Result<Mapping> memory = Mapping::anonymous(600 * kPage);
   ASSERT_TRUE(mapping.ok() && memory.ok());
-  for (int i = 0; i <= static_cast<int>(Advice::kCollapse); ++i) {
+  for (int i = 0; i <= static_cast<int>(Advice::kGuardRemove); ++i) {
     const Advice advice = static_cast<Advice>(i);
     // What a kernel or this kind of mapping does not know is EINVAL; nothing else is expected.
     const std::error_code on_file = mapping->advise({kPage, 2 * kPage}, advice);
@@ -264,7 +264,7 @@ TEST(MappingTest, EveryAdvice) {
     }
     EXPECT_TRUE(!on_file || !on_memory || advice == Advice::kRemove ||
                 advice == Advice::kCollapse || advice == Advice::kMergeable ||
-                advice == Advice::kUnmergeable)
+                advice == Advice::kUnmergeable || advice >= Advice::kGuardInstall)
         << i;
   }
   EXPECT_EQ(mapping->advise({}, static_cast<Advice>(-1)), std::errc::invalid_argument);

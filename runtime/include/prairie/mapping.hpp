@@ -77,6 +77,8 @@ enum class Advice : int {
   kPopulateWrite,
   kDontNeedLocked,
   kCollapse,
+  kGuardInstall,
+  kGuardRemove,
 };
 
 enum class SyncMode : std::uint8_t {
@@ -199,8 +201,9 @@ class Mapping {
   std::error_code validate(Range range = {}) const;
 
   // --- What the kernel offers. Ranges are widened to OS pages, but where that would touch
-  // neighbours for the worse (protect, kDontNeed, kFree, kRemove, kWipeOnFork): there the range
-  // must begin at a page and end at one or at the end of the mapping, else kMisaligned.
+  // neighbours for the worse (protect, kDontNeed, kFree, kRemove, kWipeOnFork, kGuardInstall):
+  // there the range must begin at a page and end at one or at the end of the mapping, else
+  // kMisaligned.
 
   std::error_code protect(Range range, Protection protection);
   std::error_code advise(Range range, Advice advice);
