@@ -30,6 +30,20 @@ def _merged_archive_impl(ctx):
             outputs = [linked],
             mnemonic = "MergeObjects",
         )
+        if ctx.attr.local_symbols:
+            private = ctx.actions.declare_file("%s_%s.private.o" % (ctx.label.name, library.label.name))
+            arguments = ctx.actions.args()
+            arguments.add("--wildcard")
+            arguments.add_all(ctx.attr.local_symbols, format_each = "--localize-symbol=%s")
+            arguments.add_all([linked, private])
+            ctx.actions.run(
+                executable = toolchain.objcopy_executable,
+                arguments = [arguments],
+                inputs = depset([linked], transitive = [toolchain.all_files]),
+                outputs = [private],
+                mnemonic = "HideSymbols",
+            )
+            objects[-1] = private
     ctx.actions.run(
         executable = toolchain.ar_executable,
         arguments = ["rcsD", ctx.outputs.archive.path] + [linked.path for linked in objects],
@@ -48,6 +62,8 @@ object of its own, needs the C++ runtime, which a C program has not.
 """,
     attrs = {
         "linker_flags": attr.string_list(),
+        "local_symbols": attr.string_list(doc = """Patterns of symbols for the archive's own use, which another archive in
+the same program may also define. One object for each library, so only those that the others do not need."""),
         "libraries": attr.label_list(mandatory = True, providers = [CcInfo]),
         "_cc_toolchain": attr.label(default = Label("@bazel_tools//tools/cpp:current_cc_toolchain")),
     },
