@@ -1,65 +1,27 @@
-// Mapped files against read(2), pread, plain mmap, Boost's mapped files and LMDB, on the same work.
-// Files lie in $BENCH_DIR, by default the current directory; the page cache is warm unless a name
-// says cold.
+// Reading through mapped files against read(2), pread, plain mmap, Boost's mapped files and LMDB,
+// on the same work. The page cache is warm.
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
 #include <lmdb.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <boost/interprocess/file_mapping.hpp>
 #include <boost/interprocess/mapped_region.hpp>
 #include <boost/iostreams/device/mapped_file.hpp>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <random>
-#include <thread>
 #include <vector>
 
+#include "bench/mapped/files.h"
 #include "prairie/mapped_file.hpp"
 
+namespace prairie_bench {
 namespace {
 
-constexpr size_t kFileBytes = size_t{256} << 20;
-constexpr size_t kPage = 4096;
-
-std::string PathOf(const char* name) {
-  const char* const directory = getenv("BENCH_DIR");
-  return std::string(directory != nullptr ? directory : ".") + "/prairie_bench." + name;
-}
-
-// Makes a file without zero bytes, which goes when the program ends.
-std::string MakeFile(const char* name) {
-  const std::string made = PathOf(name);
-  const int fd = open(made.c_str(), O_RDWR | O_CREAT | O_TRUNC, 0600);
-  std::vector<unsigned char> part(1 << 20);
-  std::mt19937 random(1);
-  for (unsigned char& byte : part) byte = static_cast<unsigned char>(1 + random() % 255);
-  for (size_t at = 0; at < kFileBytes; at += part.size()) {
-    if (write(fd, part.data(), part.size()) != static_cast<ssize_t>(part.size())) abort();
-  }
-  if (fdatasync(fd) != 0) abort();
-  close(fd);
-  return made;
-}
-
-struct TemporaryFile {
-  explicit TemporaryFile(const char* name) : path(MakeFile(name)) {}
-  ~TemporaryFile() { unlink(path.c_str()); }
-  const std::string path;
-};
-
 const std::string& File() {
-  static const TemporaryFile file("data");
-  return file.path;
-}
-
-// One that is not mapped but by whoever measures, so that it can be dropped from memory.
-const std::string& ColdFile() {
-  static const TemporaryFile file("cold");
-  return file.path;
+  static const BenchFile file("data");
+  return file.path();
 }
 
 prairie::Mapping Prairie() {
@@ -136,6 +98,48 @@ BENCHMARK(CopyGuarded)->Arg(8)->Arg(64)->Arg(4096);
 BENCHMARK(CopyGuardedZeros)->Arg(64);
 BENCHMARK(CopyReaderAt)->Arg(8)->Arg(64)->Arg(4096);
 BENCHMARK(CopyPread)->Arg(8)->Arg(64)->Arg(4096);
+
+// The bytes of the file as records of 64 bytes in LMDB, by number.
+constexpr size_t kRecordBytes = 64;
+
+class LmdbFile {
+ public:
+  LmdbFile() : path_(PathOf("lmdb_data")) {
+    unlink(path_.c_str());
+    Must(mdb_env_create(&env_) == 0);
+    Must(mdb_env_set_mapsize(env_, size_t{2} << 30) == 0);
+    Must(mdb_env_open(env_, path_.c_str(), MDB_NOSUBDIR | MDB_NOSYNC, 0600) == 0);
+    MDB_txn* transaction;
+    Must(mdb_txn_begin(env_, nullptr, 0, &transaction) == 0);
+    Must(mdb_dbi_open(transaction, nullptr, MDB_INTEGERKEY, &table_) == 0);
+    for (uint64_t key = 0; key < kFileBytes / kRecordBytes; ++key) {
+      MDB_val k = {sizeof key, &key};
+      MDB_val v = {kRecordBytes, const_cast<char*>(PlainMmap()) + key * kRecordBytes};
+      Must(mdb_put(transaction, table_, &k, &v, MDB_APPEND) == 0);
+    }
+    Must(mdb_txn_commit(transaction) == 0);
+    Must(mdb_txn_begin(env_, nullptr, MDB_RDONLY, &transaction_) == 0);
+  }
+  ~LmdbFile() {
+    mdb_txn_abort(transaction_);
+    mdb_env_close(env_);
+    unlink(path_.c_str());
+    unlink((path_ + "-lock").c_str());
+  }
+  MDB_txn* transaction() const { return transaction_; }
+  MDB_dbi table() const { return table_; }
+
+ private:
+  const std::string path_;
+  MDB_env* env_;
+  MDB_txn* transaction_;  // of the reader, open all the time
+  MDB_dbi table_;
+};
+
+const LmdbFile& Lmdb() {
+  static const LmdbFile file;
+  return file;
+}
 
 // --- The whole file in order: the sum of its words.
 
@@ -235,11 +239,26 @@ void SequentialBoostInterprocess(benchmark::State& state) {
     return Sum(static_cast<const char*>(region.get_address()), kFileBytes);
   });
 }
+void SequentialLmdb(benchmark::State& state) {
+  const LmdbFile& file = Lmdb();
+  Sequential(state, [&] {
+    uint64_t sum = 0;
+    MDB_cursor* cursor;
+    Must(mdb_cursor_open(file.transaction(), file.table(), &cursor) == 0);
+    MDB_val k, v;
+    while (mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0) {
+      sum += Sum(static_cast<const char*>(v.mv_data), v.mv_size);
+    }
+    mdb_cursor_close(cursor);
+    return sum;
+  });
+}
 BENCHMARK(SequentialRead)->Unit(benchmark::kMillisecond);
 BENCHMARK(SequentialPread)->Unit(benchmark::kMillisecond);
 BENCHMARK(SequentialMmap)->Unit(benchmark::kMillisecond);
 BENCHMARK(SequentialBoostIostreams)->Unit(benchmark::kMillisecond);
 BENCHMARK(SequentialBoostInterprocess)->Unit(benchmark::kMillisecond);
+BENCHMARK(SequentialLmdb)->Unit(benchmark::kMillisecond);
 BENCHMARK(SequentialPrairie)->Unit(benchmark::kMillisecond);
 BENCHMARK(SequentialPrairiePrefault)->Unit(benchmark::kMillisecond);
 BENCHMARK(SequentialPrairieReaderAt)->Unit(benchmark::kMillisecond);
@@ -299,177 +318,31 @@ void RandomBoostIostreams(benchmark::State& state) {
   benchmark::DoNotOptimize(Sum(source.data(), kFileBytes));
   Random(state, [&](size_t at) { return Sum(source.data() + at, 64); });
 }
+void RandomBoostInterprocess(benchmark::State& state) {
+  namespace ipc = boost::interprocess;
+  const ipc::file_mapping file(File().c_str(), ipc::read_only);
+  const ipc::mapped_region region(file, ipc::read_only);
+  const char* const bytes = static_cast<const char*>(region.get_address());
+  benchmark::DoNotOptimize(Sum(bytes, kFileBytes));
+  Random(state, [&](size_t at) { return Sum(bytes + at, 64); });
+}
+void RandomLmdb(benchmark::State& state) {
+  const LmdbFile& file = Lmdb();
+  Random(state, [&](size_t at) {
+    uint64_t key = at / kRecordBytes;
+    MDB_val k = {sizeof key, &key}, v;
+    Must(mdb_get(file.transaction(), file.table(), &k, &v) == 0);
+    return Sum(static_cast<const char*>(v.mv_data), v.mv_size);
+  });
+}
 BENCHMARK(RandomPread);
 BENCHMARK(RandomMmap);
 BENCHMARK(RandomBoostIostreams);
+BENCHMARK(RandomBoostInterprocess);
+BENCHMARK(RandomLmdb);
 BENCHMARK(RandomPrairie);
 BENCHMARK(RandomPrairieGuarded);
 BENCHMARK(RandomPrairieReaderAt);
 
-// --- Appends: 100 records of 100 bytes, then a commit that waits for the medium.
-
-constexpr int kRecords = 100;
-constexpr size_t kRecordBytes = 100;
-
-void AppendPwrite(benchmark::State& state) {
-  const std::string path = PathOf("pwrite");
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC, 0600);
-  const std::vector<char> record(kRecordBytes, 'x');
-  off_t at = 0;
-  for (auto _ : state) {
-    for (int i = 0; i < kRecords; ++i, at += kRecordBytes) {
-      if (pwrite(fd, record.data(), kRecordBytes, at) < 0) abort();
-    }
-    // A size that is valid must be on the medium after the bytes, as in the others.
-    if (fdatasync(fd) != 0 || pwrite(fd, &at, sizeof at, 0) < 0 || fdatasync(fd) != 0) abort();
-  }
-  close(fd);
-  unlink(path.c_str());
-  state.SetItemsProcessed(state.iterations() * kRecords);
-}
-void AppendPrairie(benchmark::State& state) {
-  const std::string path = PathOf("growable");
-  unlink(path.c_str());
-  {
-    prairie::GrowableFile file = *prairie::GrowableFile::open(path);
-    const std::vector<std::byte> record(kRecordBytes, std::byte{'x'});
-    for (auto _ : state) {
-      for (int i = 0; i < kRecords; ++i) {
-        if (!file.append(record).ok()) abort();
-      }
-      if (file.commit()) abort();
-    }
-  }
-  unlink(path.c_str());
-  state.SetItemsProcessed(state.iterations() * kRecords);
-}
-void AppendLmdb(benchmark::State& state) {
-  const std::string path = PathOf("lmdb");
-  const auto must = [](int result) {
-    if (result != 0) abort();
-  };
-  unlink(path.c_str());
-  MDB_env* env;
-  must(mdb_env_create(&env));
-  must(mdb_env_set_mapsize(env, size_t{16} << 30));
-  must(mdb_env_open(env, path.c_str(), MDB_NOSUBDIR, 0600));
-  std::vector<char> record(kRecordBytes, 'x');
-  uint64_t key = 0;
-  for (auto _ : state) {
-    MDB_txn* transaction;
-    MDB_dbi table;
-    must(mdb_txn_begin(env, nullptr, 0, &transaction));
-    must(mdb_dbi_open(transaction, nullptr, MDB_INTEGERKEY, &table));
-    for (int i = 0; i < kRecords; ++i, ++key) {
-      MDB_val k = {sizeof key, &key}, v = {record.size(), record.data()};
-      must(mdb_put(transaction, table, &k, &v, MDB_APPEND));
-    }
-    must(mdb_txn_commit(transaction));
-  }
-  mdb_env_close(env);
-  unlink(path.c_str());
-  unlink((path + "-lock").c_str());
-  state.SetItemsProcessed(state.iterations() * kRecords);
-}
-BENCHMARK(AppendPwrite)->Unit(benchmark::kMicrosecond)->UseRealTime();
-BENCHMARK(AppendPrairie)->Unit(benchmark::kMicrosecond)->UseRealTime();
-BENCHMARK(AppendLmdb)->Unit(benchmark::kMicrosecond)->UseRealTime();
-
-// --- Growth from 1 MiB to 1 GiB while a thread reads: how long a read ever takes.
-
-using Clock = std::chrono::steady_clock;
-
-void GrowthWithReader(benchmark::State& state) {
-  const std::string path = PathOf("growth");
-  double longest = 0;
-  uint64_t reads = 0;
-  for (auto _ : state) {
-    unlink(path.c_str());
-    prairie::GrowableFile file = *prairie::GrowableFile::open(path);
-    const std::vector<std::byte> part(1 << 20, std::byte{1});
-    if (!file.append(part).ok()) abort();
-    std::atomic<bool> stop{false};
-    std::thread reader([&] {
-      uint64_t random = 1;
-      while (!stop) {
-        const auto start = Clock::now();
-        const std::span<const std::byte> bytes = file.bytes();
-        random = random * 6364136223846793005 + 1442695040888963407;
-        if (bytes[(random >> 20) % bytes.size()] != std::byte{1}) abort();
-        const std::chrono::duration<double, std::micro> took = Clock::now() - start;
-        longest = std::max(longest, took.count());
-        ++reads;
-      }
-    });
-    while (file.size() < (size_t{1} << 30)) {
-      if (!file.append(part).ok()) abort();
-    }
-    stop = true;
-    reader.join();
-  }
-  unlink(path.c_str());
-  state.counters["reads"] = static_cast<double>(reads);
-  state.counters["longest_read_us"] = longest;
-  state.SetBytesProcessed(state.iterations() * (int64_t{1} << 30));
-}
-BENCHMARK(GrowthWithReader)->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(1);
-
-// --- Prefault: how fast, with the pages cached and with a cold file.
-
-void DropCache() {
-  const int fd = open(ColdFile().c_str(), O_RDONLY);
-  if (posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) != 0) abort();
-  close(fd);
-}
-
-template <typename Fault>
-void Faults(benchmark::State& state, Fault fault) {
-  ColdFile();
-  for (auto _ : state) {
-    state.PauseTiming();
-    if (state.range(0) != 0) DropCache();
-    prairie::Mapping mapping = *prairie::Mapping::map(ColdFile());
-    state.ResumeTiming();
-    fault(mapping);
-    state.PauseTiming();
-    mapping = {};
-    state.ResumeTiming();
-  }
-  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kFileBytes / kPage));
-}
-void FaultTouch(benchmark::State& state) {
-  Faults(state, [](const prairie::Mapping& mapping) {
-    unsigned sum = 0;
-    for (size_t at = 0; at < kFileBytes; at += kPage) {
-      sum += static_cast<unsigned>(mapping.bytes()[at]);
-    }
-    benchmark::DoNotOptimize(sum);
-  });
-}
-void FaultPrefault(benchmark::State& state) {
-  Faults(state, [](const prairie::Mapping& mapping) {
-    if (mapping.prefault().wait()) abort();
-  });
-}
-void FaultValidate(benchmark::State& state) {
-  Faults(state, [](const prairie::Mapping& mapping) {
-    if (mapping.validate()) abort();
-  });
-}
-BENCHMARK(FaultTouch)
-    ->ArgName("cold")
-    ->Arg(0)
-    ->Arg(1)
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
-BENCHMARK(FaultPrefault)->ArgName("cold")->Arg(1)->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK(FaultValidate)
-    ->ArgName("cold")
-    ->Arg(0)
-    ->Arg(1)
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime();
-
 }  // namespace
-
-BENCHMARK_MAIN();
+}  // namespace prairie_bench
