@@ -16,6 +16,7 @@ namespace {
 
 constexpr uint64_t kLargestStep = uint64_t{1} << 30;
 constexpr uint64_t kDefaultReserve = uint64_t{16} << 30;
+constexpr size_t kLargeAppend = 1024;
 constexpr uint64_t kMostPrepared = uint64_t{256} << 10;
 
 uintptr_t Copy(void* to, const void* from, size_t size) {
@@ -72,6 +73,7 @@ struct GrowableFile::State {
   std::error_code Grow(uint64_t needed);
   int GrowTo(uint64_t file_bytes);
   std::error_code ZeroUpTo(uint64_t end);
+  std::error_code Write(uint64_t at, std::span<const std::byte> bytes);
   void Prepare();
 };
 
@@ -138,6 +140,17 @@ std::error_code GrowableFile::State::ZeroUpTo(uint64_t end) {
   const uint64_t from = size, dirty_end = std::min(end, zero_from);
   if (from >= dirty_end) return {};
   return Run(Zero, data() + from, nullptr, static_cast<size_t>(dirty_end - from));
+}
+
+// A store into the mapping costs a page fault where nothing has been written since the last commit;
+// for many at once, a system call is cheaper. Both write the same page cache.
+std::error_code GrowableFile::State::Write(uint64_t at, std::span<const std::byte> bytes) {
+  if (bytes.size() < kLargeAppend) return Run(Copy, data() + at, bytes.data(), bytes.size());
+  // What a store would meet as a fault, and a write would not: a file that somebody has cut.
+  FileInfo info;
+  if (const int error = files.Stat(descriptor(), &info); error != 0) return FromErrno(error);
+  if (info.size < region->size()) return MapError::kTruncated;
+  return FromErrno(files.WriteAt(descriptor(), bytes.data(), bytes.size(), kHeaderBytes + at));
 }
 
 // A block that was allocated and never written costs the commit that first writes it a transaction
@@ -274,10 +287,7 @@ Result<std::uint64_t> GrowableFile::append(std::span<const std::byte> bytes) {
   if (const std::error_code error = state.Grow(end)) return error;
   // From here on they are no longer known to be zero, whether the copy succeeds or not.
   state.zero_from = std::max(state.zero_from, end);
-  if (const std::error_code error =
-          state.Run(Copy, state.data() + at, bytes.data(), bytes.size())) {
-    return error;
-  }
+  if (const std::error_code error = state.Write(at, bytes)) return error;
   state.size.store(end, std::memory_order_release);
   return at;
 }

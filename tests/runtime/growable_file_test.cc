@@ -275,6 +275,18 @@ TEST_F(GrowableFileTest, CutFile) {
   EXPECT_EQ(GrowableFile::open(path_).error(), MapError::kTruncated);
 }
 
+// A store would fault there, and a write would silently make it long again.
+TEST_F(GrowableFileTest, CutWhileItIsOpen) {
+  for (const size_t size : {100, 5000}) {
+    unlink(path_.c_str());
+    GrowableFile file = Open();
+    ASSERT_TRUE(file.append(Pattern(20000)).ok());
+    ASSERT_EQ(truncate(path_.c_str(), 0), 0);
+    EXPECT_EQ(file.append(Pattern(size)).error(), MapError::kTruncated);
+    EXPECT_EQ(file.size(), 20000u);
+  }
+}
+
 TEST_F(GrowableFileTest, DamagedHeaders) {
   {
     GrowableFile file = Open();

@@ -74,7 +74,7 @@ class GrowableFile {
   Result<Mapping> mapping() const;
 
   // Appends a copy; returns its offset. kReservationFull; ENOSPC; kCommitFirst after a resize below
-  // committed_size(); kIoError.
+  // committed_size(); kIoError or EIO; kTruncated if somebody has cut the file.
   Result<std::uint64_t> append(std::span<const std::byte> bytes);
   // New bytes are zero. Making it smaller takes effect on disk with the next commit.
   std::error_code resize(std::uint64_t size);
