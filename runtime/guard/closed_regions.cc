@@ -110,8 +110,8 @@ bool ReportUseAfterClose(uintptr_t address) {
     } else {
       report.Text(", closed when its last handle was destroyed");
     }
-    std::atomic_thread_fence(std::memory_order_acquire);
-    if (record.version.load(std::memory_order_relaxed) != version) continue;
+    // Adding nothing is a look that comes after all that was read.
+    if (record.version.fetch_add(0, std::memory_order_acq_rel) != version) continue;
     report.Emit();
     return true;
   }

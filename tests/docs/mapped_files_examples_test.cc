@@ -56,6 +56,20 @@ TEST(MappedFilesExamples, Write) {
   unlink(path.c_str());
 }
 
+TEST(MappedFilesExamples, OfTheReadme) {
+  const std::string path = WriteFile("readme", std::string(100000, 'x'));
+  // clang-format off
+  {
+    prairie::Mapping file = *prairie::Mapping::map(path);
+    std::byte record[64];
+    std::error_code error = file.copy_from(5000, record);  // kTruncated where a load would be SIGBUS.
+    EXPECT_FALSE(error);
+    EXPECT_EQ(record[63], std::byte{'x'});
+  }
+  // clang-format on
+  unlink(path.c_str());
+}
+
 TEST(MappedFilesExamples, Truncated) {
   const std::string path = WriteFile("truncated", std::string(100000, 'x'));
   prairie::Mapping file = *prairie::Mapping::map(path);

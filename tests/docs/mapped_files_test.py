@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every example of docs/mapped_files.md stands in the program that compiles and runs it."""
+"""Every example of docs/mapped_files.md and README.md stands in the program that compiles and runs it."""
 
 import pathlib
 import re
@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).absolute().parents[2]
 
 
 def main():
-    document = (ROOT / "docs/mapped_files.md").read_text()
+    document = "".join((ROOT / name).read_text() for name in ("docs/mapped_files.md", "README.md"))
     program = (ROOT / "tests/docs/mapped_files_examples_test.cc").read_text()
     # Lines of the program without their indentation, as one text: an example keeps its inner one.
     compared = "\n".join(line.strip() for line in program.splitlines())
