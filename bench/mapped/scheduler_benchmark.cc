@@ -16,6 +16,8 @@
 
 #include "prairie/prefault_asio.hpp"
 
+#if defined(ASIO_HAS_CO_AWAIT)
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -98,3 +100,12 @@ int main(int count, char** values) {
   }
   unlink(path.c_str());
 }
+
+#else
+
+int main() {
+  fprintf(stderr, "scheduler_benchmark: this compiler has no coroutines of C++20\n");
+  return 2;
+}
+
+#endif

@@ -1,6 +1,7 @@
 #include "runtime/command/picture.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace prairie {
 
@@ -68,11 +69,11 @@ std::string SvgOf(const std::vector<bool>& pages, const std::string& title) {
                     "</title>\n<text x=\"0\" y=\"15\">" + Escaped(title) + "</text>\n";
   for (std::size_t i = 0; i < shares.size(); ++i) {
     // From light grey to a dark green.
-    const int light = 225 - static_cast<int>(shares[i] * 190 + 0.5);
+    const int light = 225 - static_cast<int>(std::lround(shares[i] * 190));
     svg += "<rect x=\"" + number(i % kColumns * kSquare) + "\" y=\"" +
            number(kTop + i / kColumns * kSquare) + "\" width=\"9\" height=\"9\" fill=\"rgb(" +
            std::to_string(light) + "," +
-           std::to_string(225 - static_cast<int>(shares[i] * 105 + 0.5)) + "," +
+           std::to_string(225 - static_cast<int>(std::lround(shares[i] * 105))) + "," +
            std::to_string(light) + ")\"/>\n";
   }
   return svg + "</svg>\n";

@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <memory>
-#include <source_location>
 #include <string>
 
 #include "prairie/mapping.hpp"
@@ -18,8 +17,8 @@ inline std::error_code FromErrno(int error) { return {error, std::generic_catego
 
 // Where in the program something was opened or closed.
 struct Origin {
-  Origin(const std::source_location& location)  // NOLINT(google-explicit-constructor)
-      : file(location.file_name()), line(location.line()) {}
+  Origin(const CallSite& site)  // NOLINT(google-explicit-constructor)
+      : file(site.file), line(site.line) {}
   Origin(const char* f, unsigned l) : file(f), line(l) {}
 
   const char* file;  // lives as long as the program

@@ -127,14 +127,7 @@ std::error_code PrefaultOperation::wait() const {
 }
 
 void PrefaultOperation::then(Callback callback) const {
-  {
-    std::lock_guard<std::mutex> lock(state_->mutex);
-    if (!state_->done) {
-      state_->waiting.push_back(std::move(callback));
-      return;
-    }
-  }
-  callback(wait());
+  if (!CallUnlessDone(callback)) callback(wait());
 }
 
 std::future<std::error_code> PrefaultOperation::future() const {
@@ -152,10 +145,12 @@ void PrefaultOperation::cancel() const {
   state_->Fail(MapError::kCancelled);
 }
 
-bool PrefaultOperation::await_suspend(std::coroutine_handle<> suspended) const {
-  std::lock_guard<std::mutex> lock(state_->mutex);
-  if (state_->done) return false;
-  state_->waiting.push_back([suspended](std::error_code) { suspended.resume(); });
+bool PrefaultOperation::CallUnlessDone(Callback callback) const {
+  // A copy: what runs once it is registered may destroy this handle.
+  const std::shared_ptr<State> state = state_;
+  std::lock_guard<std::mutex> lock(state->mutex);
+  if (state->done) return false;
+  state->waiting.push_back(std::move(callback));
   return true;
 }
 

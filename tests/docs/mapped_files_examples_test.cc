@@ -143,6 +143,7 @@ TEST(MappedFilesExamples, Prefault) {
     if (std::error_code error = operation.wait()) abort();
   }
   // clang-format on
+#if defined(ASIO_HAS_CO_AWAIT)
   bool done = false;
   asio::io_context context;
   // clang-format off
@@ -155,6 +156,7 @@ TEST(MappedFilesExamples, Prefault) {
   asio::co_spawn(context, task(), asio::detached);
   context.run();
   EXPECT_TRUE(done);
+#endif
   unlink(path.c_str());
 }
 

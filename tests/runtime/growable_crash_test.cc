@@ -96,7 +96,7 @@ bool LiveUntilCrash(DiskState* state, Model* model, int crash_at, unsigned seed)
   std::mt19937 random(seed / 1000);  // The same work, whatever the step of the crash.
   {
     Result<GrowableFile> opened =
-        GrowableInternals::Open(disk, "disk", kSmall, std::source_location::current());
+        GrowableInternals::Open(disk, "disk", kSmall, CallSite::current());
     EXPECT_TRUE(opened.ok() || disk.crashed()) << opened.error().message();
     if (opened.ok()) {
       GrowableFile& file = *opened;

@@ -20,7 +20,7 @@ namespace prairie {
 namespace {
 
 constexpr size_t kPage = 4096;
-const std::source_location kHere = std::source_location::current();
+const CallSite kHere = CallSite::current();
 
 std::vector<std::byte> Pattern(size_t size, uint64_t offset = 0) {
   std::vector<std::byte> bytes(size);

@@ -302,8 +302,7 @@ class LongerFiles : public FailingFiles {
 
 TEST_F(GuardTest, FaultInsideTheFileIsTheMediums) {
   LongerFiles files;
-  Result<Mapping> mapping =
-      MappingInternals::Map(files, file_.path(), {}, std::source_location::current());
+  Result<Mapping> mapping = MappingInternals::Map(files, file_.path(), {}, CallSite::current());
   ASSERT_TRUE(mapping.ok());
   file_.Truncate(kPage);
   std::byte byte;
@@ -314,8 +313,7 @@ TEST_F(GuardTest, FaultInsideTheFileIsTheMediums) {
 
 TEST_F(GuardTest, FileThatCannotBeAsked) {
   FailingFiles files;
-  Result<Mapping> mapping =
-      MappingInternals::Map(files, file_.path(), {}, std::source_location::current());
+  Result<Mapping> mapping = MappingInternals::Map(files, file_.path(), {}, CallSite::current());
   file_.Truncate(kPage + 1);
   std::byte byte;
   files.FailNth(1, EIO, "Stat");

@@ -25,7 +25,7 @@ namespace prairie {
 namespace {
 
 constexpr size_t kPage = 4096;
-const std::source_location kHere = std::source_location::current();
+const CallSite kHere = CallSite::current();
 
 TEST(MappingErrorsTest, NoSuchFile) {
   const Result<Mapping> mapping = Mapping::map(TemporaryPath("missing"));

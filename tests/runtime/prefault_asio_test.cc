@@ -31,7 +31,7 @@ class PrefaultAsioTest : public testing::Test {
  protected:
   PrefaultAsioTest() : file_(1 << 20) {
     set_prefault_limits({.threads = 1, .step = 4096});
-    mapping_ = *MappingInternals::Map(cold_, file_.path(), {}, std::source_location::current());
+    mapping_ = *MappingInternals::Map(cold_, file_.path(), {}, CallSite::current());
   }
   TemporaryFile file_;
   ColdFiles cold_;
@@ -62,6 +62,7 @@ TEST_F(PrefaultAsioTest, ResidentAlready) {
   EXPECT_TRUE(called);
 }
 
+#if defined(ASIO_HAS_CO_AWAIT)
 TEST_F(PrefaultAsioTest, Awaitable) {
   bool done = false;
   asio::co_spawn(
@@ -79,6 +80,9 @@ TEST_F(PrefaultAsioTest, Awaitable) {
   context_.run();
   EXPECT_TRUE(done);
 }
+#else
+TEST_F(PrefaultAsioTest, Awaitable) { GTEST_SKIP() << "this compiler has no coroutines of C++20"; }
+#endif
 
 TEST_F(PrefaultAsioTest, Future) {
   std::future<void> future =
@@ -101,6 +105,7 @@ TEST_F(PrefaultAsioTest, Cancellation) {
   signal.emit(asio::cancellation_type::all);  // Nobody listens any more.
 }
 
+#if defined(ASIO_HAS_CO_AWAIT)
 // One thread, a cold file, and other tasks: they run while it is being read.
 TEST_F(PrefaultAsioTest, OtherTasksRunMeanwhile) {
   cold_.hold = true;
@@ -125,6 +130,11 @@ TEST_F(PrefaultAsioTest, OtherTasksRunMeanwhile) {
   EXPECT_TRUE(done);
   EXPECT_EQ(ticks, 100);
 }
+#else
+TEST_F(PrefaultAsioTest, OtherTasksRunMeanwhile) {
+  GTEST_SKIP() << "this compiler has no coroutines of C++20";
+}
+#endif
 
 }  // namespace
 }  // namespace prairie

@@ -5,7 +5,9 @@
 #include <sys/wait.h>
 
 #include <atomic>
+#if defined(__cpp_impl_coroutine)
 #include <coroutine>
+#endif
 #include <future>
 #include <mutex>
 #include <thread>
@@ -51,7 +53,7 @@ class PrefaultTest : public testing::Test {
  protected:
   PrefaultTest() : file_(kSize) {
     set_prefault_limits({});
-    mapping_ = *MappingInternals::Map(slow_, file_.path(), {}, std::source_location::current());
+    mapping_ = *MappingInternals::Map(slow_, file_.path(), {}, CallSite::current());
   }
   ~PrefaultTest() { slow_.hold = false; }
 
@@ -108,6 +110,7 @@ TEST_F(PrefaultTest, Callback) {
   EXPECT_TRUE(at_once);
 }
 
+#if defined(__cpp_impl_coroutine)
 // A coroutine that runs until it ends, and tells.
 struct Task {
   struct promise_type {
@@ -142,11 +145,13 @@ TEST_F(PrefaultTest, Coroutine) {
   Await(wrong, {kSize + 1}, *Mapping::map(file_.path()));
   EXPECT_EQ(wrong->get_future().get(), MapError::kOutOfRange);
 }
+#else
+TEST_F(PrefaultTest, Coroutine) { GTEST_SKIP() << "this compiler has no coroutines of C++20"; }
+#endif
 
 TEST_F(PrefaultTest, ResidentIsAnsweredAtOnce) {
   FailingFiles files;  // Counts calls.
-  const Mapping mapping =
-      *MappingInternals::Map(files, file_.path(), {}, std::source_location::current());
+  const Mapping mapping = *MappingInternals::Map(files, file_.path(), {}, CallSite::current());
   const PrefaultOperation operation = mapping.prefault();
   EXPECT_TRUE(operation.done());
   EXPECT_FALSE(operation.wait());

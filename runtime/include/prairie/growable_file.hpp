@@ -42,7 +42,7 @@ struct GrowableOptions {
 // size(), which only resize makes smaller. The file's own bytes on disk: see docs/mapped_files.md.
 class GrowableFile {
  public:
-  using Location = std::source_location;
+  using Location = CallSite;
   static constexpr std::size_t kRootBytes = 64;
 
   // kNotGrowable, kWrongVersion, kTruncated (less of it than its last commit has), kInUse,

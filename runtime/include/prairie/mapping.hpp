@@ -7,7 +7,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <source_location>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -19,6 +18,17 @@ namespace prairie {
 
 class PrefaultOperation;
 class Region;
+
+// Where in the program something was called, for reports: as std::source_location, which some
+// compilers have not.
+struct CallSite {
+  const char* file = "";  // lives as long as the program
+  unsigned line = 0;
+  static constexpr CallSite current(const char* here = __builtin_FILE(),
+                                    unsigned at = __builtin_LINE()) noexcept {
+    return {here, at};
+  }
+};
 
 enum class Access : std::uint8_t {
   kRead,         // shared, for reading
@@ -117,7 +127,7 @@ struct MappingStats {
 // handle (assignment, close); everything else may be called by any thread.
 class Mapping {
  public:
-  using Location = std::source_location;
+  using Location = CallSite;
 
   Mapping() noexcept = default;
 

@@ -9,7 +9,6 @@
 #ifndef PRAIRIE_PREFAULT_HPP_
 #define PRAIRIE_PREFAULT_HPP_
 
-#include <coroutine>
 #include <cstddef>
 #include <functional>
 #include <future>
@@ -63,13 +62,18 @@ class PrefaultOperation {
 
   // co_await: suspends unless it is done; goes on in a thread of the library.
   bool await_ready() const { return done(); }
-  bool await_suspend(std::coroutine_handle<> waiting) const;
+  template <typename Handle>  // std::coroutine_handle<P>
+  bool await_suspend(Handle waiting) const {
+    return CallUnlessDone([waiting](std::error_code) mutable { waiting.resume(); });
+  }
   std::error_code await_resume() const { return wait(); }
 
  private:
   friend class Mapping;
   struct State;
   friend struct PrefaultInternals;
+  // False if it is done, and `callback` will not be called.
+  bool CallUnlessDone(Callback callback) const;
   explicit PrefaultOperation(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
   std::shared_ptr<State> state_;
