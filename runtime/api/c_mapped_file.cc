@@ -57,9 +57,8 @@ const char* prairie_map_strerror(int error, char* buffer, size_t size) {
   return buffer;
 }
 
-int prairie_map_open_at(const char* path, enum prairie_map_access access, int64_t offset,
-                        int64_t length, prairie_mapping** mapping, const char* file,
-                        unsigned line) {
+int prairie_map_open_at(const char* path, int access, int64_t offset, int64_t length,
+                        prairie_mapping** mapping, const char* file, unsigned line) {
   if (access < PRAIRIE_MAP_READ || access > PRAIRIE_MAP_COPY_ON_WRITE || length < -1) return EINVAL;
   return WithoutExceptions([&] {
     prairie::MapOptions options;

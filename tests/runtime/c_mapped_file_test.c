@@ -28,7 +28,7 @@ int main(void) {
         "directory");
   check(prairie_map_open(path, PRAIRIE_MAP_READ, -1, -1, &mapping) == EINVAL, "negative offset");
   check(prairie_map_open(path, PRAIRIE_MAP_READ, 0, -2, &mapping) == EINVAL, "negative length");
-  check(prairie_map_open(path, (enum prairie_map_access)7, 0, -1, &mapping) == EINVAL, "access");
+  check(prairie_map_open(path, 7, 0, -1, &mapping) == EINVAL, "access");
   check(mapping == NULL, "no mapping after an error");
   check(prairie_map_open(path, PRAIRIE_MAP_READ_WRITE, 26, -1, &mapping) == 0, "open");
   check(prairie_map_size(mapping) == 9974, "size");

@@ -45,7 +45,7 @@ struct Model {
 
 bool Holds(const GrowableFile& file, const Commit& commit) {
   return file.size() == commit.bytes.size() &&
-         memcmp(file.data(), commit.bytes.data(), commit.bytes.size()) == 0 &&
+         std::equal(commit.bytes.begin(), commit.bytes.end(), file.data()) &&
          std::equal(commit.root.begin(), commit.root.end(), file.root().begin());
 }
 

@@ -42,11 +42,12 @@ enum prairie_map_access {
 
 typedef struct prairie_mapping prairie_mapping;
 
-/* Maps `length` bytes (-1: up to the end) from `offset` on, aligned or not. `file` and `line` say
+/* Maps `length` bytes (-1: up to the end) from `offset` on, aligned or not. `access`: a
+ * prairie_map_access; EINVAL for anything else. `file` and `line` say
  * where, for reports of a use after close: prairie_map_open fills them in. *mapping is set only on
  * success. */
-int prairie_map_open_at(const char* path, enum prairie_map_access access, int64_t offset,
-                        int64_t length, prairie_mapping** mapping, const char* file, unsigned line);
+int prairie_map_open_at(const char* path, int access, int64_t offset, int64_t length,
+                        prairie_mapping** mapping, const char* file, unsigned line);
 #define prairie_map_open(path, access, offset, length, mapping) \
   prairie_map_open_at(path, access, offset, length, mapping, __FILE__, __LINE__)
 
