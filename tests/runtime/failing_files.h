@@ -2,7 +2,9 @@
 #ifndef PRAIRIE_TESTS_RUNTIME_FAILING_FILES_H_
 #define PRAIRIE_TESTS_RUNTIME_FAILING_FILES_H_
 
+#include <atomic>
 #include <map>
+#include <mutex>
 #include <string>
 
 #include "runtime/os/file_system.h"
@@ -129,6 +131,7 @@ class FailingFiles : public FileSystem {
 
  private:
   int Count(const std::string& name) {
+    std::lock_guard<std::mutex> lock(mutex_);
     ++calls_[name];
     if (countdown_ == 0 || (!name_.empty() && name_ != name)) return 0;
     if (!always_ && --countdown_ != 0) return 0;
@@ -137,12 +140,13 @@ class FailingFiles : public FileSystem {
   }
 
   FileSystem& system_ = SystemFiles();
+  std::mutex mutex_;  // Calls come from threads of the library, too.
   int countdown_ = 0;
   int error_ = 0;
   bool always_ = false;
   bool failed_ = false;
   std::string name_;
-  int open_descriptors_ = 0;
+  std::atomic<int> open_descriptors_{0};
   std::map<std::string, int> calls_;
 };
 
