@@ -20,8 +20,6 @@ struct prairie_growable {
 
 namespace {
 
-using prairie::Range;
-
 static_assert(-PRAIRIE_MAP_CANCELLED == static_cast<int>(prairie::MapError::kCancelled));
 static_assert(-PRAIRIE_MAP_BROKEN == static_cast<int>(prairie::MapError::kBroken));
 static_assert(PRAIRIE_GROWABLE_ROOT_BYTES == prairie::GrowableFile::kRootBytes);

@@ -1,4 +1,6 @@
 // What the errors of the runtime library say.
+#include <new>
+
 #include "prairie/result.hpp"
 
 namespace prairie {
@@ -65,7 +67,9 @@ class MapCategory final : public std::error_category {
 }  // namespace
 
 const std::error_category& map_category() noexcept {
-  static const MapCategory& category = *new MapCategory;
+  // Never destroyed: errors are looked at until the end of the process.
+  alignas(MapCategory) static unsigned char storage[sizeof(MapCategory)];
+  static const MapCategory& category = *new (storage) MapCategory;
   return category;
 }
 

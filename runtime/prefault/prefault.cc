@@ -126,7 +126,7 @@ std::error_code PrefaultOperation::wait() const {
   return state_->error;
 }
 
-void PrefaultOperation::then(Callback callback) const {
+void PrefaultOperation::then(const Callback& callback) const {
   if (!CallUnlessDone(callback)) callback(wait());
 }
 
@@ -145,12 +145,12 @@ void PrefaultOperation::cancel() const {
   state_->Fail(MapError::kCancelled);
 }
 
-bool PrefaultOperation::CallUnlessDone(Callback callback) const {
+bool PrefaultOperation::CallUnlessDone(const Callback& callback) const {
   // A copy: what runs once it is registered may destroy this handle.
   const std::shared_ptr<State> state = state_;
   std::lock_guard<std::mutex> lock(state->mutex);
   if (state->done) return false;
-  state->waiting.push_back(std::move(callback));
+  state->waiting.push_back(callback);
   return true;
 }
 

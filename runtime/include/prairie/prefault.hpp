@@ -55,7 +55,7 @@ class PrefaultOperation {
 
   // Calls back once: in a thread of the library, which must not be kept for long, or at once if the
   // operation is done. Any number of call-backs; they must not throw.
-  void then(Callback callback) const;
+  void then(const Callback& callback) const;
 
   // Starts no further step; it is done when those under way are.
   void cancel() const;
@@ -73,7 +73,7 @@ class PrefaultOperation {
   struct State;
   friend struct PrefaultInternals;
   // False if it is done, and `callback` will not be called.
-  bool CallUnlessDone(Callback callback) const;
+  bool CallUnlessDone(const Callback& callback) const;
   explicit PrefaultOperation(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
   std::shared_ptr<State> state_;
