@@ -91,8 +91,8 @@ int prairie_last_failure(struct prairie_failure* failure);
  * handler is asked: once, until the heap has fallen below 15/16 of it. A limit below what is
  * committed is no error: free memory is given back, and nothing more is committed until the heap
  * has fallen below it. The limits take the place of those that were set before, by
- * PRAIRIE_OPTIONS=limit=SIZE (hard) too. Returns 0; EINVAL if both are given and `soft` exceeds `hard`; ENOMEM if there is not even
- * memory for the heap to begin. */
+ * PRAIRIE_OPTIONS=limit=SIZE (hard) too. Returns 0; EINVAL if both are given and `soft` exceeds
+ * `hard`; ENOMEM if there is not even memory for the heap to begin. */
 int prairie_set_limit(size_t soft, size_t hard);
 
 /* The limits, each of which may go to null. */
