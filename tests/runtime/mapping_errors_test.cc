@@ -20,6 +20,7 @@
 #include "runtime/mapping/region.h"
 #include "tests/runtime/failing_files.h"
 #include "tests/runtime/temporary_file.h"
+#include "tests/support/needs.h"
 
 namespace prairie {
 namespace {
@@ -187,6 +188,7 @@ TEST(MappingErrorsTest, EachCallOfAnEmptyMap) {
 }
 
 TEST(MappingErrorsTest, EachCallOfClose) {
+  PRAIRIE_NEEDS_ADDRESS_SPACE(kUnlimited, "closed addresses are kept where they are not limited");
   TemporaryFile file(3 * kPage);
   for (const bool in_arena : {false, true}) {
     for (int n = 1; n <= 2; ++n) {

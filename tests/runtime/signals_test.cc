@@ -12,6 +12,7 @@
 #include "prairie/mapping.hpp"
 #include "runtime/guard/closed_regions.h"
 #include "tests/runtime/temporary_file.h"
+#include "tests/support/needs.h"
 
 namespace prairie {
 namespace {
@@ -240,6 +241,7 @@ TEST_F(SignalTest, GuardDoesNotCatchSegv) {
 // --- Use after close.
 
 TEST_F(SignalTest, UseAfterCloseNamesFileOpenerAndCloser) {
+  PRAIRIE_NEEDS_ADDRESS_SPACE(kUnlimited, "closed addresses are kept where they are not limited");
   for (const bool in_arena : {true, false}) {
     EXPECT_EXIT(
         {

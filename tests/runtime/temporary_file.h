@@ -15,6 +15,9 @@
 
 namespace prairie {
 
+// MiB of address space that no limit is as large as.
+inline constexpr size_t kUnlimited = size_t{1} << 30;
+
 inline std::string TemporaryPath(const std::string& name) {
   static int count = 0;
   return testing::TempDir() + "/" + name + "." + std::to_string(getpid()) + "." +

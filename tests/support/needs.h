@@ -28,6 +28,14 @@ inline std::string UnmetNeedOfMemory(size_t mebibytes, const char* why) {
   return {};
 }
 
+// The same for addresses alone, whether or not there is memory behind them.
+inline std::string UnmetNeedOfAddressSpace(size_t mebibytes, const char* why) {
+  rlimit limit;
+  const bool below = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+                     limit.rlim_cur < mebibytes << 20;
+  return below ? "needs_address_space=" + std::to_string(mebibytes) + "M: " + why : std::string();
+}
+
 // Empty, or the need of being allowed to commit more than the machine has.
 inline std::string UnmetNeedOfOvercommit(const char* why) {
   char mode = '0';
@@ -43,6 +51,9 @@ inline std::string UnmetNeedOfOvercommit(const char* why) {
 // First in a test, or in SetUp.
 #define PRAIRIE_NEEDS_MEMORY(mebibytes, why)                                                \
   if (const std::string unmet = prairie::UnmetNeedOfMemory(mebibytes, why); !unmet.empty()) \
+  GTEST_SKIP() << unmet
+#define PRAIRIE_NEEDS_ADDRESS_SPACE(mebibytes, why)                                               \
+  if (const std::string unmet = prairie::UnmetNeedOfAddressSpace(mebibytes, why); !unmet.empty()) \
   GTEST_SKIP() << unmet
 #define PRAIRIE_NEEDS_OVERCOMMIT(why)                                                \
   if (const std::string unmet = prairie::UnmetNeedOfOvercommit(why); !unmet.empty()) \
