@@ -14,6 +14,7 @@ struct Options {
   bool report_foreign = true;               // foreign=report|ignore
   bool stats_at_exit = false;               // stats=0|1
   bool verbose = false;                     // verbose=0|1
+  bool background = false;                  // background=0|1
   bool force_unreserved = false;            // arena=auto|unreserved
   HugePages huge_pages = HugePages::kAuto;  // thp=auto|always|never
   size_t limit = 0;                         // limit=SIZE, in bytes; 0: none

@@ -39,6 +39,7 @@ void Heap::ResetLocksInChild() {
   SpinLock::AllReleased();
   process_ = getpid();
   threads_.KeepOnly(OwnCache());
+  background_.ForgetInChild();
   pressure_handler_.ForgetOtherThreads();
   pressure_handler_.lock().ResetAfterFork();
   failures_.lock().ResetAfterFork();

@@ -184,8 +184,15 @@ PRAIRIE_ALWAYS_INLINE void Heap::LookAfterIdle(ThreadCache& cache) {
   cache.ReturnIfIdle(c, transfers_[c], &fault);
   ReportFault(fault);
   if (PRAIRIE_UNLIKELY(++cache.slow_calls % kSlowCallsToALook == 0)) {
-    ReturnIdle(MonotonicMilliseconds());
+    LookAtClock();
   }
+}
+
+void Heap::LookAtClock() {
+  const uint64_t now = MonotonicMilliseconds();
+  if (options_.background) background_.EnsureRunning(now);
+  page_heap_.ReleaseIdle(now);
+  ReturnIdle(now);
 }
 
 void Heap::ReturnExcess(ListFault* fault) {
@@ -202,22 +209,24 @@ void Heap::ReturnExcess(ListFault* fault) {
   }
 }
 
-void Heap::ReturnIdle(uint64_t now) {
-  if (now < idle_due_.load(std::memory_order_relaxed)) return;
+bool Heap::ReturnIdle(uint64_t now) {
+  if (now < idle_due_.load(std::memory_order_relaxed)) return true;
   ListFault fault;
   uint32_t returned = 0;
-  while (returned < kIdleListsAtATime) {
+  bool over = false;
+  while (!over && returned < kIdleListsAtATime) {
     const uint32_t c = idle_class_.fetch_add(1, std::memory_order_relaxed);
-    if (c >= kSizeClassCount) {
-      // The round is over. Should two threads find that at once, a class may come a little early.
-      idle_due_.store(now + kEpochMilliseconds, std::memory_order_relaxed);
-      idle_class_.store(1, std::memory_order_relaxed);
-      page_heap_.ReleaseIdle(now);
-      break;
-    }
-    returned += transfers_[c].ReturnIdle(&fault);
+    over = c >= kSizeClassCount;
+    if (!over) returned += transfers_[c].ReturnIdle(&fault);
+  }
+  if (over) {
+    // Should two threads find that at once, a class may come a little early.
+    idle_due_.store(now + kEpochMilliseconds, std::memory_order_relaxed);
+    idle_class_.store(1, std::memory_order_relaxed);
+    page_heap_.ReleaseIdle(now);
   }
   ReportFault(fault);
+  return over;
 }
 
 void Heap::FreeUncached(FreeObject* object, SizeClass c) {
@@ -246,9 +255,7 @@ Span* Heap::AllocateLarge(size_t size, size_t alignment) {
 bool Heap::FreeLarge(Span* span, const void* pointer) {
   const PageId page = arena_.PageOf(reinterpret_cast<uintptr_t>(pointer));
   if (PRAIRIE_UNLIKELY(!page_heap_.FreeLarge(span, page))) return false;
-  const uint64_t now = MonotonicMilliseconds();
-  page_heap_.ReleaseIdle(now);
-  ReturnIdle(now);
+  LookAtClock();
   return true;
 }
 

@@ -18,6 +18,7 @@
 #include "allocator/base/options.h"
 #include "allocator/base/spin_lock.h"
 #include "allocator/central/transfer_cache.h"
+#include "allocator/heap/background.h"
 #include "allocator/heap/failure_log.h"
 #include "allocator/heap/pressure_handler.h"
 #include "allocator/heap/thread_registry.h"
@@ -110,8 +111,9 @@ class Heap {
   void ReportFault(const ListFault& fault);
 
   // If it is time, sends lists home that have waited in transfer caches for an epoch without being
-  // of use, a few at a call. `now`: milliseconds. Called by slow paths, without locks.
-  void ReturnIdle(uint64_t now);
+  // of use, a few at a call. `now`: milliseconds. Called by slow paths, without locks. Returns
+  // whether all is done for this epoch.
+  bool ReturnIdle(uint64_t now);
   // An allocation of `size` bytes is about to fail for want of memory: finds the limit that is the
   // reason, unless that was done a moment ago (FailureLog says when), and says it if verbose=1.
   // `known`: kWindow if the size alone is too large, kHeapLimit if Prairie's own limit refused,
@@ -168,6 +170,8 @@ class Heap {
   ThreadCache* OwnCache() const;
   ThreadCache* CacheForThisThread();
   void LookAfterIdle(ThreadCache& cache);
+  // Gives back what it is time to give back, and sees to the background thread.
+  void LookAtClock();
   // While transfer caches hold more than their share of the heap, the oldest magazines of one class
   // after the other go home, a few at a call.
   void ReturnExcess(ListFault* fault);
@@ -205,6 +209,7 @@ class Heap {
   ThreadRegistry threads_;
   FailureLog failures_;
   PressureHandler pressure_handler_;
+  BackgroundThread background_;
 };
 
 // What the fast path reads. Zero until the heap is initialized: no address is then in the arena.

@@ -62,6 +62,8 @@ TEST(OptionsTest, EveryKeyAndValue) {
   EXPECT_FALSE(ParseWell("verbose=0", other).verbose);
   EXPECT_TRUE(ParseWell("arena=unreserved").force_unreserved);
   EXPECT_FALSE(ParseWell("arena=auto", other).force_unreserved);
+  EXPECT_FALSE(ParseWell("").background);
+  EXPECT_TRUE(ParseWell("background=1").background);
   EXPECT_EQ(ParseWell("thp=always").huge_pages, HugePages::kAlways);
   EXPECT_EQ(ParseWell("thp=never").huge_pages, HugePages::kNever);
   EXPECT_EQ(ParseWell("thp=auto", other).huge_pages, HugePages::kAuto);
@@ -158,7 +160,7 @@ TEST(OptionsTest, HelpListsEveryKeyWithItsValues) {
   EXPECT_EQ(parsed.warnings, 0);
   for (const char* item :
        {"on_error=abort|report", "foreign=report|ignore", "stats=0|1", "verbose=0|1",
-        "arena=auto|unreserved", "thp=auto|always|never", "limit=SIZE", "help=1"}) {
+        "background=0|1", "arena=auto|unreserved", "thp=auto|always|never", "limit=SIZE", "help=1"}) {
     EXPECT_NE(parsed.text.find(item), std::string::npos) << item << " in\n" << parsed.text;
   }
   EXPECT_EQ(parsed.text.find("prairie: "), 0U);

@@ -155,6 +155,13 @@ SURROUNDINGS = (
     ),
     simple("locked_memory", needs=(256, "blocks of many sizes")),
     simple("workload", needs=WORKLOAD),
+    Case(
+        "idle_process with background=1",
+        "idle_process",
+        options="background=1",
+        needs=(256, "100 MiB of blocks"),
+        timeout=150,
+    ),
     simple(
         "huge_pages",
         "none",

@@ -1,0 +1,59 @@
+#include "allocator/heap/background.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+#include "allocator/base/config.h"
+#include "allocator/heap/heap.h"
+
+namespace prairie {
+namespace {
+
+constexpr size_t kStackBytes = 64 * kKiB;
+constexpr uint64_t kRetryMilliseconds = 1000;
+
+void Sleep(uint64_t milliseconds) {
+  timespec left = {static_cast<time_t>(milliseconds / 1000),
+                   static_cast<long>(milliseconds % 1000 * 1000000)};
+  while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+  }
+}
+
+void* Run(void*) {
+  for (;;) {
+    Sleep(kEpochMilliseconds);
+    const uint64_t now = MonotonicMilliseconds();
+    while (!heap.ReturnIdle(now)) {
+    }
+  }
+}
+
+}  // namespace
+
+void BackgroundThread::Start(uint64_t now) {
+  if (now < retry_at_.load(std::memory_order_relaxed)) return;
+  if (running_.exchange(true, std::memory_order_relaxed)) return;
+  // Signals are the program's: its threads have them.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_attr_t attributes;
+  int error = pthread_attr_init(&attributes);
+  if (error == 0) {
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, kStackBytes);
+    pthread_t thread;
+    error = pthread_create(&thread, &attributes, Run, nullptr);
+    if (error == 0) pthread_setname_np(thread, "prairie");
+    pthread_attr_destroy(&attributes);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (error != 0) {
+    retry_at_.store(now + kRetryMilliseconds, std::memory_order_relaxed);
+    running_.store(false, std::memory_order_relaxed);
+  }
+}
+
+}  // namespace prairie

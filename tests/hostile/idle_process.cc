@@ -1,0 +1,98 @@
+// A process that allocates much, frees nearly all of it, and then sleeps without a call of malloc:
+// with background=1 its memory goes back all the same, in the parent and in a child of fork. The
+// thread that does it takes none of the program's signals.
+#include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "tests/hostile/hostile.h"
+
+namespace {
+
+constexpr size_t kObjectSize = 512;
+constexpr size_t kObjects = 60 * kMegabyte / kObjectSize;
+constexpr size_t kBlockSize = kMegabyte;
+constexpr size_t kBlocks = 40;
+
+size_t ResidentBytes() {
+  FILE* const file = fopen("/proc/self/statm", "r");
+  CHECK(file != nullptr);
+  static char buffer[256];
+  setvbuf(file, buffer, _IOFBF, sizeof(buffer));
+  unsigned long all = 0, resident = 0;
+  CHECK(fscanf(file, "%lu %lu", &all, &resident) == 2);
+  fclose(file);
+  return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+int Threads() {
+  DIR* const tasks = opendir("/proc/self/task");
+  CHECK(tasks != nullptr);
+  int count = 0;
+  while (const dirent* const entry = readdir(tasks)) count += entry->d_name[0] != '.';
+  closedir(tasks);
+  return count;
+}
+
+void FillAndEmpty() {
+  static void* objects[kObjects];
+  static void* blocks[kBlocks];
+  for (void*& object : objects) {
+    object = malloc(kObjectSize);
+    CHECK(object != nullptr);
+    memset(object, 1, kObjectSize);
+  }
+  for (void*& block : blocks) {
+    block = malloc(kBlockSize);
+    CHECK(block != nullptr);
+    memset(block, 1, kBlockSize);
+  }
+  for (void* object : objects) free(object);
+  for (void* block : blocks) free(block);
+}
+
+// Sleeps, a minute at the most, until less than `bytes` are resident.
+bool FallsBelow(size_t bytes) {
+  for (int tenths = 0; tenths < 600; ++tenths) {
+    if (ResidentBytes() < bytes) return true;
+    usleep(100000);
+  }
+  return false;
+}
+
+pthread_t signalled;
+void Note(int) { signalled = pthread_self(); }
+
+}  // namespace
+
+int main() {
+  const size_t at_start = ResidentBytes();
+  FillAndEmpty();
+  CHECK(FallsBelow(at_start + 10 * kMegabyte));
+  CHECK(Threads() == 2);
+  // The main thread blocks it, so there is nobody to take it until it is let in.
+  signal(SIGUSR1, Note);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR1);
+  CHECK(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
+  CHECK(kill(getpid(), SIGUSR1) == 0);
+  usleep(50000);
+  CHECK(signalled == 0);
+  CHECK(pthread_sigmask(SIG_UNBLOCK, &set, nullptr) == 0);
+  CHECK(signalled == pthread_self());
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    CHECK(Threads() == 1);
+    FillAndEmpty();
+    CHECK(FallsBelow(at_start + 10 * kMegabyte));
+    CHECK(Threads() == 2);
+    _exit(0);
+  }
+  int status = 0;
+  CHECK(waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  return 0;
+}
