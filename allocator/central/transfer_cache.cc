@@ -10,7 +10,7 @@ Magazine* TransferCache::Take(Magazine* empty, uint32_t most, ListFault* fault) 
     SpinLockHolder holder(lock_);
     if (used_ > 0) {
       full = Pop();
-      central_.CountTransferring(-ptrdiff_t{full->count});
+      central_.CountTransferring(-static_cast<ptrdiff_t>(full->count));
       if (empty_count_ < kMostEmpty) {
         empty_[empty_count_++] = empty;
         return full;
@@ -40,7 +40,7 @@ Magazine* TransferCache::Give(Magazine* full, ListFault* fault) {
 }
 
 ListFault TransferCache::TakeApart(Magazine* full) {
-  central_.CountTransferring(-ptrdiff_t{full->count});
+  central_.CountTransferring(-static_cast<ptrdiff_t>(full->count));
   const ListFault fault = central_.Return(full->cells(), full->count);
   full->count = 0;
   magazines().Release(full);
