@@ -102,6 +102,8 @@ PROCESSES = (
         "c_fork_lock with a library that takes a lock",
         "c_fork_lock",
         preload_too="{programs}/libatfork_lock.so",
+        # The C library grants it to one library only.
+        needs_free_hint="Prairie is to be initialized before all others, not who takes the address",
     ),
     simple("spawn"),
     simple("static_program", stdout="static\n"),

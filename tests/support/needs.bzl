@@ -13,5 +13,9 @@ def needs_address_space(size, why):
 def needs_data(size, why):
     return ["needs_data=%s: %s" % (size, why)]
 
+def needs_free_hint(why):
+    """For a test that cannot be where the cell preloads a library that takes the arena's first address."""
+    return ["needs_free_hint: " + why]
+
 def needs_stack(size, why):
     return ["needs_stack=%s: %s" % (size, why)]
