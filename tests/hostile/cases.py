@@ -97,6 +97,8 @@ PROCESSES = (
         "fork_lock with a library that takes a lock",
         "fork_lock",
         preload_too="{programs}/libatfork_lock.so",
+        # The C library grants it to one library only.
+        needs_free_hint="Prairie is to be initialized before all others, not who takes the address",
     ),
     Case(
         "c_fork_lock with a library that takes a lock",
