@@ -166,6 +166,14 @@ SURROUNDINGS = (
         needs=(256, "100 MiB of blocks"),
         timeout=150,
     ),
+    Case(
+        "idle_process with background=1, refused a thread",
+        "idle_process",
+        ("refused",),
+        options="background=1",
+        needs=(256, "100 MiB of blocks"),
+        timeout=150,
+    ),
     simple(
         "huge_pages",
         "none",

@@ -1,7 +1,9 @@
 // A process that allocates much, frees nearly all of it, and then sleeps without a call of malloc:
 // with background=1 its memory goes back all the same, in the parent and in a child of fork. The
-// thread that does it takes none of the program's signals.
+// thread that does it takes none of the program's signals. Argument "refused": the first thread
+// cannot be had, which is borne, and a second later tried again.
 #include <dirent.h>
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -61,13 +63,35 @@ bool FallsBelow(size_t bytes) {
   return false;
 }
 
+int refusals = 0;
+int refused = 0;
+
 pthread_t signalled;
 void Note(int) { signalled = pthread_self(); }
 
 }  // namespace
 
-int main() {
+// In the place of the C library's, for Prairie too.
+extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
+                              void* (*run)(void*), void* argument) noexcept {
+  if (refused < refusals) {
+    ++refused;
+    return EAGAIN;
+  }
+  using Create = int(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+  static Create* const create = reinterpret_cast<Create*>(dlsym(RTLD_NEXT, "pthread_create"));
+  return create(thread, attributes, run, argument);
+}
+
+int main(int argc, char** argv) {
   const size_t at_start = ResidentBytes();
+  if (argc > 1 && strcmp(argv[1], "refused") == 0) {
+    refusals = 1;
+    FillAndEmpty();
+    CHECK(refused == 1);
+    CHECK(Threads() == 1);
+    sleep(2);
+  }
   FillAndEmpty();
   CHECK(FallsBelow(at_start + 10 * kMegabyte));
   CHECK(Threads() == 2);
