@@ -8,7 +8,7 @@
 
 namespace prairie {
 
-// The two words at the start of every free small object, in whatever cache or list it lies. The
+// The two words at the start of every free small object, in whatever cache it lies. The
 // first is what the program left there; nothing is stored in an object that the allocator needs.
 //
 // Invariant of a free object: word ^ mark ^ (its own address) == the key of the process.

@@ -19,10 +19,10 @@ constinit ThreadCache ended_cache;
 // Growth of the metadata allocator: a thread cache or some tens of spans at a time.
 constexpr size_t kMetadataSlack = 16 * kKiB;
 
-// A thread looks at the clock once in so many slow calls, and then returns so many idle lists:
+// A thread looks at the clock once in so many slow calls, and then returns so many idle magazines:
 // some thousand objects.
 constexpr uint32_t kSlowCallsToALook = 16;
-constexpr uint32_t kIdleListsAtATime = 16;
+constexpr uint32_t kIdleMagazinesAtATime = 16;
 
 void OnThreadExit(void* argument) {
   ThreadCache* const cache = static_cast<ThreadCache*>(argument);
@@ -214,7 +214,7 @@ bool Heap::ReturnIdle(uint64_t now) {
   ListFault fault;
   uint32_t returned = 0;
   bool over = false;
-  while (!over && returned < kIdleListsAtATime) {
+  while (!over && returned < kIdleMagazinesAtATime) {
     const uint32_t c = idle_class_.fetch_add(1, std::memory_order_relaxed);
     over = c >= kSizeClassCount;
     if (!over) returned += transfers_[c].ReturnIdle(&fault);

@@ -72,7 +72,7 @@ class Heap {
     return PRAIRIE_LIKELY(initialized_.load(std::memory_order_acquire)) || Initialize();
   }
 
-  // This thread's list of class `c` is empty: refills it, giving the thread a cache if it has
+  // This thread's magazine of class `c` is empty: refills it, giving the thread a cache if it has
   // none. False if there is no memory at once: AllocateUncached tries harder.
   bool Refill(SizeClass c);
 
@@ -80,7 +80,8 @@ class Heap {
   // there was no memory. Null if there is none; `size` is what the program asked for, and recorded.
   FreeObject* AllocateUncached(SizeClass c, size_t size);
 
-  // This thread's list of class `c` is full: makes room. False if the thread can have no cache.
+  // This thread's magazine of class `c` is full: makes room. False if the thread can have no cache,
+  // or if there is no memory for a magazine.
   bool MakeRoom(SizeClass c);
   void FreeUncached(FreeObject* object, SizeClass c);
 
@@ -110,9 +111,9 @@ class Heap {
   void ReportSmashed(SizeClass c, const void* object);
   void ReportFault(const ListFault& fault);
 
-  // If it is time, sends lists home that have waited in transfer caches for an epoch without being
-  // of use, a few at a call. `now`: milliseconds. Called by slow paths, without locks. Returns
-  // whether all is done for this epoch.
+  // If it is time, sends magazines home that have waited in transfer caches for an epoch without
+  // being of use, a few at a call. `now`: milliseconds. Called by slow paths, without locks.
+  // Returns whether all is done for this epoch.
   bool ReturnIdle(uint64_t now);
   // An allocation of `size` bytes is about to fail for want of memory: finds the limit that is the
   // reason, unless that was done a moment ago (FailureLog says when), and says it if verbose=1.
