@@ -73,7 +73,7 @@ uint32_t CentralList::Fetch(FreeObject** objects, uint32_t most, ListFault* faul
     for (uint32_t i = 0; i < fresh; ++i, offset += size) {
       FreeObject* const object = ObjectAt(offset);
       allocated.Set(offset);
-      object->SetFree(context_->mark_key);
+      object->Carve(context_->mark_key);
       objects[--cell] = object;
     }
     out += fresh;
@@ -97,7 +97,7 @@ void CentralList::MarkFirstUncarved(Span* span) {
   if (offset % kSmallestOsPage == 0 || offset + sizeof(FreeObject) > begin + span->pages.bytes()) {
     return;
   }
-  ObjectAt(offset)->SetFree(context_->mark_key);
+  ObjectAt(offset)->Carve(context_->mark_key);
 }
 
 bool CentralList::IsObject(const void* pointer) const {

@@ -26,6 +26,13 @@ struct FreeObject {
   }
   PRAIRIE_ALWAYS_INLINE bool IsFree(uintptr_t key) const { return mark == FreeMark(key); }
   PRAIRIE_ALWAYS_INLINE void SetFree(uintptr_t key) { mark = FreeMark(key); }
+  // The same for memory that nobody has: it is written without being read. To read untouched memory
+  // is a fault that maps a page of zeros, and the write that follows is another one, which for a
+  // huge page ends in 512 small ones.
+  PRAIRIE_ALWAYS_INLINE void Carve(uintptr_t key) {
+    word = 0;
+    mark = reinterpret_cast<uintptr_t>(this) ^ key;
+  }
 };
 
 // What was found wrong with an object that a cache gave back. kSmashed: it was written to after it

@@ -147,6 +147,8 @@ class PageHeap {
   // need for the pages up to `end`.
   bool EnsureArrays(PageId end, bool exact);
   bool EnsureBitmap(PageId end);
+  // By how much the frontier and commits advance.
+  PageCount Step() const;
   size_t ArraysAhead(PageId end) const;
   MapResult EnsureUsable(PageRun run);
   MapResult CommitRun(PageRun run);
@@ -198,7 +200,7 @@ class PageHeap {
   PageCount os_unit_;  // pages in an OS page, at least 1
   std::atomic<bool> frugal_{false};
   size_t limit_seen_ = SIZE_MAX;  // RLIMIT_AS when the steps were chosen, in the unreserved mode
-  PageCount commit_step_;         // commit is rounded up to multiples of this where pages are free
+  PageCount commit_step_;         // the least Step()
 
   int islands_ = 0;    // maximal runs of usable pages
   int conflicts_ = 0;  // conflicts in a row that were too large to be explored

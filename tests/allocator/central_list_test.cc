@@ -2,6 +2,8 @@
 #include "allocator/central/central_list.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -42,6 +44,25 @@ class CentralListTest : public TestWithHeap {
   }
   size_t SmallBytes() { return heap().page_heap().stats().small_bytes; }
 };
+
+// A read of fresh memory before the write would be a second fault.
+TEST_P(CentralListTest, FreshObjectsFaultOncePerPage) {
+  const auto faults = [] {
+    rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
+  };
+  constexpr size_t kBytes = 8 * kMiB;
+  TestHeapConfig config = GetParam();
+  config.huge_pages = HugePages::kNever;
+  NewHeap(config);
+  const SizeClass c = ClassOfSize(kKiB);
+  const long before = faults();
+  const auto objects = FetchAll(c, kBytes / kKiB);
+  const long pages = static_cast<long>(kBytes / static_cast<size_t>(sysconf(_SC_PAGESIZE)));
+  EXPECT_LT(faults() - before, pages * 3 / 2);
+  ReturnWell(c, objects);
+}
 
 TEST_P(CentralListTest, ObjectsOfEveryClassAreSlotsInAddressOrder) {
   for (int i = 1; i < kSizeClassCount; ++i) {

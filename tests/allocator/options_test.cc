@@ -158,9 +158,9 @@ TEST(OptionsTest, AnEndlessKeyIsCutNotOverrun) {
 TEST(OptionsTest, HelpListsEveryKeyWithItsValues) {
   const Parsed parsed = Parse("help=1");
   EXPECT_EQ(parsed.warnings, 0);
-  for (const char* item :
-       {"on_error=abort|report", "foreign=report|ignore", "stats=0|1", "verbose=0|1",
-        "background=0|1", "arena=auto|unreserved", "thp=auto|always|never", "limit=SIZE", "help=1"}) {
+  for (const char* item : {"on_error=abort|report", "foreign=report|ignore", "stats=0|1",
+                           "verbose=0|1", "background=0|1", "arena=auto|unreserved",
+                           "thp=auto|always|never", "limit=SIZE", "help=1"}) {
     EXPECT_NE(parsed.text.find(item), std::string::npos) << item << " in\n" << parsed.text;
   }
   EXPECT_EQ(parsed.text.find("prairie: "), 0U);

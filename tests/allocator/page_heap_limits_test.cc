@@ -288,13 +288,33 @@ TEST_P(ReservedPageHeapTest, HugePagesAreAskedForInLargeHeaps) {
     TestHeapConfig config = GetParam();
     config.huge_pages = mode;
     NewHeap(config);
-    Large(8 * kMiB);
+    Large(4 * kMiB);
     const int small = heap().os().calls(Call::kAdviseHugePages);
     Large(256 * kMiB);
     const int large = heap().os().calls(Call::kAdviseHugePages);
     EXPECT_EQ(small > 0, mode == HugePages::kAlways);
     EXPECT_EQ(large > 0, mode != HugePages::kNever);
   }
+}
+
+// Else the huge page that an alignment begins in the middle of would be made of small ones.
+TEST_P(ReservedPageHeapTest, WhatAnAlignmentSkipsIsCommittedWithTheRest) {
+  ASSERT_NE(Large(kPageSize), nullptr);
+  const size_t step = pages().stats().committed_bytes;
+  ASSERT_NE(Large(step - kPageSize), nullptr);
+  Span* const aligned = pages().Allocate(PagesFor(kMiB), PagesFor(kMiB / 2 * 3), SpanKind::kSmall);
+  ASSERT_NE(aligned, nullptr);
+  ASSERT_NE(aligned->first_page.offset() % step, 0U);
+  EXPECT_EQ(pages().stats().committed_bytes, 2 * step);
+  heap().Check();
+}
+
+TEST_P(ReservedPageHeapTest, StepsGrowWithTheHeap) {
+  PRAIRIE_NEEDS_MEMORY(2048, "a heap of 1 GiB, not touched");
+  for (int i = 0; i < 1024; ++i) ASSERT_NE(Large(kMiB), nullptr);
+  EXPECT_LT(heap().os().calls(Call::kCommit), 400) << "with those for the arrays";
+  EXPECT_LT(pages().stats().committed_bytes, kGiB + kGiB / 16);
+  heap().Check();
 }
 
 INSTANTIATE_RESERVED_MODES(ReservedPageHeapTest);
