@@ -150,8 +150,11 @@ PRAIRIE_ALWAYS_INLINE SizeClass ClassOfSize(size_t size) {
 // Source: D. Lemire, O. Kaser, N. Kurz, "Faster remainder by direct computation" (2019), section
 // 3.2: with m = ceil(2^64 / d), d divides n exactly when (n * m mod 2^64) < m, as long as
 // n + d < 2^64 / d. Here n < 2^44 and d <= 2^15.
+PRAIRIE_ALWAYS_INLINE bool IsMultiple(uint64_t offset, uint64_t reciprocal) {
+  return offset * reciprocal < reciprocal;
+}
 PRAIRIE_ALWAYS_INLINE bool IsSlotStart(uint64_t offset, SizeClass c) {
-  return offset * kReciprocals[c] < kReciprocals[c];
+  return IsMultiple(offset, kReciprocals[c]);
 }
 
 // offset / size of class `c`, rounded down, by the same reciprocal. REQUIRES: c != 0.

@@ -2,6 +2,10 @@
 #ifndef PRAIRIE_ALLOCATOR_BASE_COMPILER_H_
 #define PRAIRIE_ALLOCATOR_BASE_COMPILER_H_
 
+#include <stddef.h>
+
+#include <atomic>
+
 #define PRAIRIE_LIKELY(condition) (__builtin_expect(!!(condition), 1))
 #define PRAIRIE_UNLIKELY(condition) (__builtin_expect(!!(condition), 0))
 
@@ -29,6 +33,14 @@
 #define PRAIRIE_MANGLED_SIZE "j"
 #endif
 
+#if defined(__SANITIZE_THREAD__)
+#define PRAIRIE_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define PRAIRIE_TSAN 1
+#endif
+#endif
+
 namespace prairie {
 
 // Tells the processor that this is a spin loop.
@@ -39,6 +51,18 @@ PRAIRIE_ALWAYS_INLINE void CpuRelax() {
   asm volatile("yield" ::: "memory");
 #else
   asm volatile("" ::: "memory");
+#endif
+}
+
+// Whether `value` is at least the value of `bound`, loaded relaxed. As one instruction, where
+// compilers make two of it.
+PRAIRIE_ALWAYS_INLINE bool IsAtLeast(size_t value, const std::atomic<size_t>& bound) {
+#if defined(__x86_64__) && defined(__LP64__) && !defined(PRAIRIE_TSAN)
+  bool result;
+  asm("cmpq %2, %1" : "=@ccae"(result) : "r"(value), "m"(bound));
+  return result;
+#else
+  return value >= bound.load(std::memory_order_relaxed);
 #endif
 }
 

@@ -60,7 +60,7 @@ uint32_t CentralList::Fetch(FreeObject** objects, uint32_t most, ListFault* faul
     ++out;
     --holes;
     // What was written to while it lay here is left out, and stays out, for ever.
-    if (PRAIRIE_UNLIKELY(!object->IsFree(context_->mark_key))) {
+    if (PRAIRIE_UNLIKELY(!object->IsIntact(context_->mark_key))) {
       fault->Note({ListFault::kSmashed, size_class_, object});
       continue;
     }
@@ -73,7 +73,7 @@ uint32_t CentralList::Fetch(FreeObject** objects, uint32_t most, ListFault* faul
     for (uint32_t i = 0; i < fresh; ++i, offset += size) {
       FreeObject* const object = ObjectAt(offset);
       allocated.Set(offset);
-      object->Carve(context_->mark_key);
+      object->SetFree(object->FreeMark(context_->mark_key));
       objects[--cell] = object;
     }
     out += fresh;
@@ -97,7 +97,8 @@ void CentralList::MarkFirstUncarved(Span* span) {
   if (offset % kSmallestOsPage == 0 || offset + sizeof(FreeObject) > begin + span->pages.bytes()) {
     return;
   }
-  ObjectAt(offset)->Carve(context_->mark_key);
+  FreeObject* const behind = ObjectAt(offset);
+  behind->SetFree(behind->FreeMark(context_->mark_key));
 }
 
 bool CentralList::IsObject(const void* pointer) const {
@@ -120,30 +121,37 @@ ListFault CentralList::ReturnLocked(FreeObject* const* objects, uint32_t count, 
   constexpr uint32_t kAhead = 6;
   ListFault fault;
   SpinLockHolder holder(lock_);
-  BitmapPlane::Bits allocated = context_->allocated->bits();
-  uint32_t returned = 0;
+  const BitmapPlane::Bits allocated = context_->allocated->bits();
+  const PageMap& page_map = *context_->page_map;
+  const uintptr_t arena_base = context_->arena_base;
+  const uintptr_t key = context_->mark_key;
+  size_t returned = 0;
   for (uint32_t i = 0; i < count; ++i) {
     FreeObject* const object = objects[i];
-    if (i + kAhead < count) __builtin_prefetch(objects[i + kAhead]);
-    const size_t offset = reinterpret_cast<uintptr_t>(object) - context_->arena_base;
+    __builtin_prefetch(objects[std::min(i + kAhead, count - 1)]);
+    const size_t offset = reinterpret_cast<uintptr_t>(object) - arena_base;
     // Before anything else: where nothing is out there may be neither a span nor memory.
     if (PRAIRIE_UNLIKELY(!allocated.Test(offset))) {
       fault.Note({ListFault::kDoubleFree, size_class_, object});
       continue;
     }
-    if (PRAIRIE_UNLIKELY(!object->IsFree(context_->mark_key))) {
+    if (PRAIRIE_UNLIKELY(!object->IsIntact(key))) {
       fault.Note({ListFault::kSmashed, size_class_, object});
       continue;
     }
     allocated.Clear(offset);
     ++returned;
-    Span* const span = context_->page_map->span_of({static_cast<uint32_t>(offset >> kPageShift)});
-    if (!span->HasRoom()) with_room_.PushFront(span);
+    Span* const span = page_map.span_of({static_cast<uint32_t>(offset >> kPageShift)});
     const uint32_t within = static_cast<uint32_t>(offset - span->first_page.offset());
     if (within < span->first_hole) span->first_hole = within;
-    if (--span->allocated == 0) {
-      FreeSpan(span);
-      *freed_span = true;
+    const uint32_t left = --span->allocated;
+    // One test for both: it was full, or is empty.
+    if (PRAIRIE_UNLIKELY(left - 1 >= span->slots - 2)) {
+      if (left + 1 == span->slots) with_room_.PushFront(span);
+      if (left == 0) {
+        FreeSpan(span);
+        *freed_span = true;
+      }
     }
   }
   allocated_ -= returned;

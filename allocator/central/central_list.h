@@ -54,11 +54,9 @@ class CentralList {
   bool frugal() const { return context_->page_heap->frugal(); }
   uint32_t MostInMagazine() const;
   MagazineStore& magazines() const { return *context_->magazines; }
-  // `count` objects more are in the transfer cache; or less, if it is negative.
-  void CountTransferring(ptrdiff_t count) const {
-    context_->transferring->fetch_add(static_cast<size_t>(count) * kSizeClasses[size_class_].size,
-                                      std::memory_order_relaxed);
-  }
+  // Bytes in all transfer caches.
+  std::atomic<size_t>& transferring() const { return *context_->transferring; }
+  size_t object_size() const { return kSizeClasses[size_class_].size; }
 
   // Objects that are out.
   size_t allocated_count();

@@ -8,30 +8,40 @@
 
 namespace prairie {
 
-// The two words at the start of every free small object, in whatever cache it lies. The
-// first is what the program left there; nothing is stored in an object that the allocator needs.
+// The two words at the start of every free small object, in whatever cache it lies. Nothing is
+// stored there that the allocator needs.
 //
-// Invariant of a free object: word ^ mark ^ (its own address) == the key of the process.
-// An object that satisfies it is free: a program does not write such words by accident, and a copy
-// of them at another address is none. A program that writes to one of them after freeing the object
-// breaks the invariant, which is seen when the object goes home. malloc clears the mark on every
-// path that hands an object out.
+// Invariant of a free object: word ^ mark ^ (its own address) == the key of the process; word is
+// zero when it is freed. An object whose mark is its address ^ key is free: a program does not
+// write that by accident, and a copy of it at another address is none. A program that writes to one
+// of the words after freeing the object breaks the invariant, which is seen when malloc would hand
+// it out or when it goes home. malloc clears the mark on every path that hands an object out. Keys
+// are odd, so two words of zeros never say that.
+//
+// What a program has just written there is written over and not read, but for the lower half of
+// the mark's place: a read of eight bytes that were written as two times four waits for both
+// stores. Nor is fresh memory read: that would be a fault that maps a page of zeros, and the write
+// that follows another one, which breaks a huge page into 512.
 struct FreeObject {
   uintptr_t word;
   uintptr_t mark;
 
   // The mark that says that this object is free.
   PRAIRIE_ALWAYS_INLINE uintptr_t FreeMark(uintptr_t key) const {
-    return word ^ reinterpret_cast<uintptr_t>(this) ^ key;
+    return reinterpret_cast<uintptr_t>(this) ^ key;
   }
-  PRAIRIE_ALWAYS_INLINE bool IsFree(uintptr_t key) const { return mark == FreeMark(key); }
-  PRAIRIE_ALWAYS_INLINE void SetFree(uintptr_t key) { mark = FreeMark(key); }
-  // The same for memory that nobody has: it is written without being read. To read untouched memory
-  // is a fault that maps a page of zeros, and the write that follows is another one, which for a
-  // huge page ends in 512 small ones.
-  PRAIRIE_ALWAYS_INLINE void Carve(uintptr_t key) {
+  PRAIRIE_ALWAYS_INLINE bool IsMarked(uintptr_t key) const { return mark == FreeMark(key); }
+  // The same at less cost, and wrong once in 2^32 of those that are not.
+  PRAIRIE_ALWAYS_INLINE bool MayBeMarked(uintptr_t key) const {
+    return static_cast<uint32_t>(mark) == static_cast<uint32_t>(FreeMark(key));
+  }
+  // Whether it is free, and nobody wrote to it since.
+  PRAIRIE_ALWAYS_INLINE bool IsIntact(uintptr_t key) const {
+    return (word ^ FreeMark(key)) == mark;
+  }
+  PRAIRIE_ALWAYS_INLINE void SetFree(uintptr_t free_mark) {
     word = 0;
-    mark = reinterpret_cast<uintptr_t>(this) ^ key;
+    mark = free_mark;
   }
 };
 

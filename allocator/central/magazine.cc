@@ -12,6 +12,8 @@ static_assert(CapacityOf(2048) >= MagazineStore::kLargest);
 
 }  // namespace
 
+constinit FreeObject no_object{0, 0};
+
 Magazine* MagazineStore::Acquire(uint32_t capacity) {
   int index = 0;
   while (CapacityOf(kSmallestBytes << index) < capacity) ++index;

@@ -11,12 +11,16 @@
 
 namespace prairie {
 
+// What lies at the bottom of every magazine: no object, and never marked as free.
+extern PRAIRIE_HIDDEN FreeObject no_object;
+
 // A header and `capacity` cells behind it, of which the first `count` hold objects. Below them is a
-// cell that is always null: popping needs no other test for emptiness.
+// cell that always holds `no_object`, which fails the check that an object must pass to be handed
+// out: popping needs no other test for emptiness.
 struct Magazine {
   uint32_t capacity = 0;
   uint32_t count = 0;  // Not kept while a thread pops and pushes here: see ThreadCache.
-  FreeObject* below = nullptr;
+  FreeObject* below = &no_object;
 
   FreeObject** cells() { return &below + 1; }
   // Where an empty one keeps the next of its list.

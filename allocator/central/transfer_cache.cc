@@ -10,7 +10,6 @@ Magazine* TransferCache::Take(Magazine* empty, uint32_t most, ListFault* fault) 
     SpinLockHolder holder(lock_);
     if (used_ > 0) {
       full = Pop();
-      central_.CountTransferring(-static_cast<ptrdiff_t>(full->count));
       if (empty_count_ < kMostEmpty) {
         empty_[empty_count_++] = empty;
         return full;
@@ -30,7 +29,7 @@ Magazine* TransferCache::Give(Magazine* full, ListFault* fault) {
     SpinLockHolder holder(lock_);
     if (used_ < (central_.frugal() ? kFrugalSlots : kSlots)) {
       full_[used_++] = full;
-      central_.CountTransferring(full->count);
+      Count(full->count, true);
       return empty_count_ > 0 ? empty_[--empty_count_] : nullptr;
     }
   }
@@ -39,8 +38,13 @@ Magazine* TransferCache::Give(Magazine* full, ListFault* fault) {
   return full;
 }
 
+void TransferCache::Count(uint32_t objects, bool in) {
+  const size_t bytes = (in ? objects : -size_t{objects}) * central_.object_size();
+  held_.store(held_.load(std::memory_order_relaxed) + bytes, std::memory_order_relaxed);
+  central_.transferring().fetch_add(bytes, std::memory_order_relaxed);
+}
+
 ListFault TransferCache::TakeApart(Magazine* full) {
-  central_.CountTransferring(-static_cast<ptrdiff_t>(full->count));
   const ListFault fault = central_.Return(full->cells(), full->count);
   full->count = 0;
   magazines().Release(full);
@@ -89,6 +93,7 @@ bool TransferCache::ReturnOldest(ListFault* fault) {
 
 void TransferCache::RemoveOldest(uint32_t count, Magazine** removed) {
   std::copy_n(full_, count, removed);
+  for (uint32_t i = 0; i < count; ++i) Count(full_[i]->count, false);
   std::copy(full_ + count, full_ + used_, full_);
   used_ -= count;
 }

@@ -40,6 +40,8 @@ class TransferCache {
   // The magazine that has been here longest goes to the central list. False if there is none.
   bool ReturnOldest(ListFault* fault);
 
+  // Bytes of the objects waiting here; inexact while others come and go.
+  size_t held() const { return held_.load(std::memory_order_relaxed); }
   // Objects waiting here.
   size_t cached_count();
 
@@ -55,10 +57,13 @@ class TransferCache {
   static constexpr uint32_t kFrugalSlots = 2;
   static constexpr uint32_t kMostEmpty = 4;
 
+  // So many objects came in, or went out; requires the lock.
+  void Count(uint32_t objects, bool in);
   // The newest magazine; requires the lock and used_ > 0.
   Magazine* Pop() {
     Magazine* const full = full_[--used_];
     if (used_ < least_used_) least_used_ = used_;
+    Count(full->count, false);
     return full;
   }
   // Takes the `count` oldest out; requires the lock.
@@ -70,6 +75,7 @@ class TransferCache {
   uint32_t used_ = 0;
   uint32_t least_used_ = 0;  // since the last ReturnIdle
   uint32_t empty_count_ = 0;
+  std::atomic<size_t> held_{0};  // bytes
   Magazine* empty_[kMostEmpty] = {};
   Magazine* full_[kSlots] = {};
   CentralList central_;

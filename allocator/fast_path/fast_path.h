@@ -34,18 +34,19 @@ void* Reallocate(void* pointer, size_t size);
 // Bytes that the object at `pointer` can hold; 0 if it is not the start of a live object.
 size_t UsableSize(const void* pointer);
 
-// The size class of `pointer` if it starts a small object that is not free, else 0: what free
-// checks, for those who only ask.
+// The size class of `pointer` if it starts a small object that is not free, else 0; and 0 for one
+// in 2^32 of those: see MayBeMarked. What free checks, for those who only ask.
 PRAIRIE_ALWAYS_INLINE SizeClass LiveSmallClass(const void* pointer) {
   const uintptr_t base = fast.arena_base;
   const size_t offset = reinterpret_cast<uintptr_t>(pointer) - base;
-  if (PRAIRIE_UNLIKELY(offset >= fast.extent.load(std::memory_order_relaxed))) return 0;
+  if (PRAIRIE_UNLIKELY(IsAtLeast(offset, fast.extent))) return 0;
   const SizeClass* const class_map =
       reinterpret_cast<const SizeClass*>(base - ArenaLayout::kClassMapDistance);
   const SizeClass c = class_map[offset >> kPageShift];
-  if (PRAIRIE_UNLIKELY(!IsSlotStart(offset, c))) return 0;
+  if (PRAIRIE_UNLIKELY(!thread_cache->IsSlotStart(offset, c))) return 0;
   if (c == 0) __builtin_unreachable();  // IsSlotStart is false for 0; spares callers the test.
-  return PRAIRIE_UNLIKELY(static_cast<const FreeObject*>(pointer)->IsFree(fast.mark_key)) ? 0 : c;
+  return PRAIRIE_UNLIKELY(static_cast<const FreeObject*>(pointer)->MayBeMarked(fast.mark_key)) ? 0
+                                                                                               : c;
 }
 
 // malloc. `Slow` is what the entry point does when this thread's magazine is empty; errno

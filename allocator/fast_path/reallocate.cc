@@ -73,7 +73,9 @@ void* Reallocate(void* pointer, size_t size) {
   const int saved_errno = errno;
   const Lookup found = heap.Find(pointer);
   void* result = nullptr;
-  if (found.kind == Lookup::kObject && found.span->kind == SpanKind::kLarge) {
+  if (found.kind == Lookup::kObject && found.span->kind == SpanKind::kSmall) {
+    result = ReallocateSmall(pointer, found.size, size);  // It only looked as if it were free.
+  } else if (found.kind == Lookup::kObject) {
     result = ReallocateLarge(pointer, found.span, size);
     heap.RelievePressure();
   } else {

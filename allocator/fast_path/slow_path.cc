@@ -33,6 +33,16 @@ void* AllocateSmall(size_t size) {
   }
 }
 
+void FreeSmall(FreeObject* object, SizeClass c) {
+  const bool is_first = !thread_cache->knows(c);
+  while (!thread_cache->Push(object, object->FreeMark(fast.mark_key), c)) {
+    if (PRAIRIE_UNLIKELY(!heap.MakeRoom(c))) return heap.FreeUncached(object, c);
+  }
+  // Who frees before it allocates frees what another thread allocated, and that one may still write
+  // to the rest of the cache line.
+  if (is_first && kSizeClasses[c].size < kCacheLineSize) heap.KeepForLast(c);
+}
+
 void* AllocateLarge(size_t size, size_t alignment) {
   Span* const span = heap.AllocateLarge(size, alignment);
   return span == nullptr ? nullptr : reinterpret_cast<void*>(heap.AddressOf(span));
@@ -86,13 +96,7 @@ PRAIRIE_NOINLINE void FreeSlow(void* pointer, Call call) {
   } else if (found.span->kind == SpanKind::kLarge) {
     if (!heap.FreeLarge(found.span, pointer)) heap.ReportMisuse(call, pointer);
   } else {
-    FreeObject* const object = static_cast<FreeObject*>(pointer);
-    const SizeClass c = found.span->size_class;
-    while (!thread_cache->Push(object, object->FreeMark(fast.mark_key), c)) {
-      if (PRAIRIE_LIKELY(heap.MakeRoom(c))) continue;
-      heap.FreeUncached(object, c);
-      break;
-    }
+    FreeSmall(static_cast<FreeObject*>(pointer), found.span->size_class);
   }
   errno = saved_errno;
 }

@@ -72,7 +72,7 @@ bool Heap::InitializeLocked() {
   page_heap_.SetLimit({0, options_.limit});
   process_ = getpid();
   fast.arena_base = arena_.base();
-  fast.mark_key = ProcessRandom();
+  fast.mark_key = ProcessRandom() | 1;
   magazines_.Init(metadata_);
   context_ = {&page_heap_,    &page_map_,    &allocated_,  &magazines_,
               &transferring_, arena_.base(), &fast.extent, fast.mark_key};
@@ -177,6 +177,14 @@ bool Heap::MakeRoom(SizeClass c) {
   return made;
 }
 
+void Heap::KeepForLast(SizeClass c) {
+  ThreadCache* const cache = OwnCache();
+  if (cache == nullptr) return;
+  ListFault fault;
+  cache->KeepForLast(c, transfers_[c], &fault);
+  ReportFault(fault);
+}
+
 PRAIRIE_ALWAYS_INLINE void Heap::LookAfterIdle(ThreadCache& cache) {
   ListFault fault;
   const SizeClass c = static_cast<SizeClass>(cache.idle_class % (kSizeClassCount - 1) + 1);
@@ -200,12 +208,18 @@ void Heap::ReturnExcess(ListFault* fault) {
   constexpr size_t kLeast = 2 * kMiB;
   constexpr size_t kPart = 32;
   constexpr int kAtATime = 4;
+  // Of so many classes the one that holds most gives some up: it costs least per byte there.
+  constexpr uint32_t kCandidates = 16;
   const size_t share = std::max(fast.extent.load(std::memory_order_relaxed) / kPart, kLeast);
-  int returned = 0;
-  for (int tries = 0; tries < kSizeClassCount && returned < kAtATime; ++tries) {
+  for (int i = 0; i < kAtATime; ++i) {
     if (PRAIRIE_LIKELY(transferring_.load(std::memory_order_relaxed) <= share)) return;
-    const uint32_t c = excess_class_.fetch_add(1, std::memory_order_relaxed) % kSizeClassCount;
-    if (c != 0 && transfers_[c].ReturnOldest(fault)) ++returned;
+    const uint32_t first = excess_class_.fetch_add(kCandidates, std::memory_order_relaxed);
+    TransferCache* most = &transfers_[first % kSizeClassCount];
+    for (uint32_t k = 1; k < kCandidates; ++k) {
+      TransferCache& each = transfers_[(first + k) % kSizeClassCount];
+      if (each.held() > most->held()) most = &each;
+    }
+    most->ReturnOldest(fault);
   }
 }
 
@@ -230,7 +244,7 @@ bool Heap::ReturnIdle(uint64_t now) {
 }
 
 void Heap::FreeUncached(FreeObject* object, SizeClass c) {
-  object->SetFree(fast.mark_key);
+  object->SetFree(object->FreeMark(fast.mark_key));
   const ListFault fault = transfers_[c].central().Return(&object, 1);
   ReportFault(fault);
 }
@@ -273,8 +287,8 @@ Lookup Heap::FindInSmall(const void* pointer, size_t offset, SizeClass c) {
     const FreeObject* const object = reinterpret_cast<FreeObject*>(found.object);
     const bool carved =
         found.object >= first && found.object < first + size_t{found.span->carved} * size;
-    found.kind = carved && object->IsFree(fast.mark_key) ? Lookup::kFree : Lookup::kWild;
-  } else if (reinterpret_cast<FreeObject*>(found.object)->IsFree(fast.mark_key)) {
+    found.kind = carved && object->IsMarked(fast.mark_key) ? Lookup::kFree : Lookup::kWild;
+  } else if (reinterpret_cast<FreeObject*>(found.object)->IsMarked(fast.mark_key)) {
     found.kind = Lookup::kFree;  // In a thread or transfer cache.
   } else {
     found.kind = Lookup::kObject;

@@ -83,6 +83,8 @@ class Heap {
   // This thread's magazine of class `c` is full: makes room. False if the thread can have no cache,
   // or if there is no memory for a magazine.
   bool MakeRoom(SizeClass c);
+  // See ThreadCache::KeepForLast; for this thread.
+  void KeepForLast(SizeClass c);
   void FreeUncached(FreeObject* object, SizeClass c);
 
   // A large object of at least `size` bytes at a multiple of `alignment` (a power of two).

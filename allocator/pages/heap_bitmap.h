@@ -36,19 +36,13 @@ class BitmapPlane {
    public:
     explicit Bits(uint64_t* words) : words_(words) {}
 
-    bool Test(size_t offset) const { return (words_[Word(offset)] & Bit(offset)) != 0; }
-    void Set(size_t offset) { words_[Word(offset)] |= Bit(offset); }
-    // Returns whether the bit was set.
-    bool Clear(size_t offset) {
-      uint64_t& word = words_[Word(offset)];
-      const bool was_set = (word & Bit(offset)) != 0;
-      word &= ~Bit(offset);
-      return was_set;
-    }
+    bool Test(size_t offset) const { return (words_[Word(offset)] >> Place(offset) & 1) != 0; }
+    void Set(size_t offset) const { words_[Word(offset)] |= uint64_t{1} << Place(offset); }
+    void Clear(size_t offset) const { words_[Word(offset)] &= ~(uint64_t{1} << Place(offset)); }
 
    private:
     static size_t Word(size_t offset) { return offset >> (kGranuleShift + 6); }
-    static uint64_t Bit(size_t offset) { return uint64_t{1} << ((offset >> kGranuleShift) & 63); }
+    static unsigned Place(size_t offset) { return (offset >> kGranuleShift) & 63; }
 
     uint64_t* words_;
   };
@@ -56,7 +50,7 @@ class BitmapPlane {
   Bits bits() const { return Bits(words_.data()); }
   bool Test(size_t offset) const { return bits().Test(offset); }
   void Set(size_t offset) { bits().Set(offset); }
-  bool Clear(size_t offset) { return bits().Clear(offset); }
+  void Clear(size_t offset) { bits().Clear(offset); }
 
   size_t committed_bytes() const { return words_.committed_bytes(); }
 

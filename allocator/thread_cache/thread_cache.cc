@@ -103,6 +103,15 @@ bool ThreadCache::MakeRoom(SizeClass c, TransferCache& transfer, ListFault* faul
   return true;
 }
 
+void ThreadCache::KeepForLast(SizeClass c, TransferCache& transfer, ListFault* fault) {
+  Magazine* others = transfer.magazines().Acquire(capacity_[c]);
+  if (others == nullptr) return;
+  others = transfer.Take(others, capacity_[c], fault);
+  if (others->count == 0) return transfer.magazines().Release(others);
+  spares_[c] = Counted(c);
+  Install(c, others);
+}
+
 void ThreadCache::ReturnIfIdle(SizeClass c, TransferCache& transfer, ListFault* fault) {
   if (tops_[c] != seen_tops_[c]) {
     seen_tops_[c] = tops_[c];

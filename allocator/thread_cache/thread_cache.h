@@ -28,14 +28,17 @@ namespace prairie {
 // Thread safety: belongs to its thread, but for the statistics, which others may read inexactly.
 class ThreadCache {
   // What the fast path reads and writes: where the next object goes, and where no more fits. First,
-  // so that an index is all it takes to get there.
+  // so that an index is all it takes to get there. And a copy of the reciprocals, for they are at
+  // hand here, while the address of a table is an instruction.
   FreeObject** tops_[kSizeClassCount];
   FreeObject** limits_[kSizeClassCount];
+  uint64_t reciprocals_[kSizeClassCount];
 
  public:
   constexpr ThreadCache() {
     std::fill(std::begin(tops_), std::end(tops_), &nothing.below + 1);
     std::fill(std::begin(limits_), std::end(limits_), &nothing.below + 1);
+    std::copy(std::begin(kReciprocals), std::end(kReciprocals), std::begin(reciprocals_));
   }
 
   // Takes an object out of the magazine of class `c`, which leaves it without its mark. Null if the
@@ -43,8 +46,7 @@ class ThreadCache {
   PRAIRIE_ALWAYS_INLINE FreeObject* Pop(size_t c, uintptr_t key) {
     FreeObject** const top = tops_[c];
     FreeObject* const object = top[-1];
-    if (PRAIRIE_UNLIKELY(object == nullptr)) return nullptr;
-    if (PRAIRIE_UNLIKELY(!object->IsFree(key))) return nullptr;
+    if (PRAIRIE_UNLIKELY(!object->IsIntact(key))) return nullptr;
     tops_[c] = top - 1;
     object->mark = 0;
     return object;
@@ -54,8 +56,14 @@ class ThreadCache {
   // ever; null if the magazine is empty.
   FreeObject* PopSmashed(size_t c) {
     FreeObject* const object = tops_[c][-1];
-    if (object != nullptr) --tops_[c];
+    if (object == &no_object) return nullptr;
+    --tops_[c];
     return object;
+  }
+
+  // See prairie::IsSlotStart.
+  PRAIRIE_ALWAYS_INLINE bool IsSlotStart(uint64_t offset, size_t c) const {
+    return IsMultiple(offset, reciprocals_[c]);
   }
 
   // Marks `object` with `mark`, its FreeMark, and puts it into the magazine of class `c`. False if
@@ -63,7 +71,7 @@ class ThreadCache {
   PRAIRIE_ALWAYS_INLINE bool Push(FreeObject* object, uintptr_t mark, size_t c) {
     FreeObject** const top = tops_[c];
     if (PRAIRIE_UNLIKELY(top == limits_[c])) return false;
-    object->mark = mark;
+    object->SetFree(mark);
     *top = object;
     tops_[c] = top + 1;
     return true;
@@ -76,6 +84,13 @@ class ThreadCache {
   // The magazine of class `c` is full: makes room for at least one object. False if there is no
   // memory for a magazine. Notes a fault found in what had to move on.
   bool MakeRoom(SizeClass c, TransferCache& transfer, ListFault* fault);
+
+  // Whether this thread has had objects of class `c`.
+  bool knows(SizeClass c) const { return magazines_[c] != nullptr; }
+
+  // The objects in the magazine of class `c` are the last to be handed out again: others from the
+  // transfer cache come before them, if there is memory. REQUIRES: there is no spare yet.
+  void KeepForLast(SizeClass c, TransferCache& transfer, ListFault* fault);
 
   // If class `c` seems to have been of no use since the last call: its objects go home, so that
   // they do not hold spans for nothing, and its capacity is halved. A fault is noted.

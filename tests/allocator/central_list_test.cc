@@ -172,7 +172,7 @@ TEST_P(CentralListTest, MemoryThatNobodyAskedForIsNotTouched) {
   ASSERT_EQ(objects.size(), 2U);
   const char* const behind = reinterpret_cast<const char*>(objects[1]) + kSize;
   // But for the mark that shows that there is no object.
-  EXPECT_TRUE(reinterpret_cast<const FreeObject*>(behind)->IsFree(TestHeap::kMarkKey));
+  EXPECT_TRUE(reinterpret_cast<const FreeObject*>(behind)->IsIntact(TestHeap::kMarkKey));
   for (size_t i = sizeof(FreeObject); i < 20 * kSize; ++i) ASSERT_EQ(behind[i], 0) << i;
 }
 

@@ -74,6 +74,20 @@ TEST_F(FastPathTest, ObjectsOfSizeZeroAreDistinct) {
   Delete(second);
 }
 
+// free looks at the lower half of a mark only, and the slow half at the rest.
+TEST_F(FastPathTest, WhatOnlyLooksAsIfItWereFreeIsNot) {
+  for (int i = 0; i < 3; ++i) {
+    auto* const object = reinterpret_cast<FreeObject*>(New(64));
+    object->word = 0;
+    object->mark = object->FreeMark(fast.mark_key) ^ ~uintptr_t{UINT32_MAX};
+    if (sizeof(uintptr_t) == sizeof(uint32_t)) object->mark ^= 1;
+    EXPECT_EQ(UsableSize(object), 64U);
+    void* const grown = i == 0 ? object : Reallocate(object, i == 1 ? 64 : 1000);
+    EXPECT_EQ(grown == object, i != 2);
+    Delete(grown);
+  }
+}
+
 TEST_F(FastPathTest, NullIsFreedWithoutEffect) {
   errno = EDOM;
   Delete(nullptr);

@@ -23,7 +23,7 @@ TEST_P(MagazineTest, HoldsWhatWasAskedForAndIsEmpty) {
     EXPECT_GE(magazine->capacity, capacity);
     EXPECT_LE(magazine->capacity, 2 * capacity + 13) << "a cache line holds so many";
     EXPECT_EQ(magazine->count, 0U);
-    EXPECT_EQ(magazine->cells()[-1], nullptr) << "below the first cell";
+    EXPECT_EQ(magazine->cells()[-1], &no_object) << "below the first cell";
   }
 }
 
@@ -47,7 +47,7 @@ TEST_P(MagazineTest, MagazinesDoNotOverlapAndAreReused) {
     Magazine* const magazine = store().Acquire(capacity);
     EXPECT_EQ(all.erase(magazine), 1U);
     EXPECT_GE(magazine->capacity, capacity);
-    EXPECT_EQ(magazine->cells()[-1], nullptr);
+    EXPECT_EQ(magazine->cells()[-1], &no_object);
   }
   EXPECT_EQ(heap().metadata().committed_bytes(), metadata);
 }

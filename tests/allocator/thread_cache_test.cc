@@ -26,7 +26,7 @@ class ThreadCacheTest : public TestWithHeap {
       object = cache_.Pop(c, TestHeap::kMarkKey);
       EXPECT_NE(object, nullptr);
     }
-    EXPECT_FALSE(object->IsFree(TestHeap::kMarkKey)) << "the mark is gone";
+    EXPECT_FALSE(object->IsIntact(TestHeap::kMarkKey)) << "the mark is gone";
     return object;
   }
   bool PushIfRoom(SizeClass c, FreeObject* object) {
@@ -97,6 +97,38 @@ TEST_P(ThreadCacheTest, RoomGrowsForOneThatOnlyFrees) {
   }
   EXPECT_EQ(cache_.cached_count(c), most);
   EXPECT_EQ(heap().transfer(c).cached_count(), 0U);
+}
+
+TEST_P(ThreadCacheTest, WhatIsKeptForLastComesAfterOthers) {
+  const SizeClass c = ClassOfSize(16);
+  ListFault fault;
+  const auto objects = FetchFrom(heap().central(c), 2, &fault);
+  ASSERT_EQ(objects.size(), 2U);
+  EXPECT_FALSE(cache_.knows(c));
+  Push(c, objects[0]);
+  EXPECT_TRUE(cache_.knows(c));
+  cache_.KeepForLast(c, heap().transfer(c), &fault);
+  EXPECT_EQ(fault.kind, ListFault::kNone);
+  const uint32_t cached = cache_.cached_count(c);
+  ASSERT_GT(cached, 1U);
+  for (uint32_t i = 1; i < cached; ++i) EXPECT_NE(Pop(c), objects[0]);
+  EXPECT_EQ(Pop(c), objects[0]);
+}
+
+TEST_P(ThreadCacheTest, KeptForLastWithoutMemoryItIsTheNext) {
+  const SizeClass c = ClassOfSize(16);
+  ListFault fault;
+  const auto objects = FetchFrom(heap().central(c), 1, &fault);
+  Push(c, objects[0]);
+  heap().os().FailFromNth(1);
+  for (uint32_t capacity = 1; capacity <= MagazineStore::kLargest; capacity *= 2) {
+    while (heap().magazines().Acquire(capacity) != nullptr) {
+    }
+  }
+  cache_.KeepForLast(c, heap().transfer(c), &fault);
+  heap().os().Heal();
+  EXPECT_EQ(fault.kind, ListFault::kNone);
+  EXPECT_EQ(Pop(c), objects[0]);
 }
 
 TEST_P(ThreadCacheTest, AFullMagazineBecomesTheSpareAndAFullSpareMovesOn) {

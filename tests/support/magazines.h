@@ -19,13 +19,13 @@ inline std::vector<FreeObject*> FetchFrom(CentralList& central, uint32_t most, L
   std::vector<FreeObject*> objects(most);
   objects.resize(central.Fetch(objects.data(), most, fault));
   std::reverse(objects.begin(), objects.end());
-  for (FreeObject* object : objects) EXPECT_TRUE(object->IsFree(TestHeap::kMarkKey));
+  for (FreeObject* object : objects) EXPECT_TRUE(object->IsIntact(TestHeap::kMarkKey));
   return objects;
 }
 
 // Marks all as free.
 inline void SetFree(const std::vector<FreeObject*>& objects) {
-  for (FreeObject* object : objects) object->SetFree(TestHeap::kMarkKey);
+  for (FreeObject* object : objects) object->SetFree(object->FreeMark(TestHeap::kMarkKey));
 }
 
 // Marks all as free and returns them to a central list.
