@@ -55,6 +55,7 @@ uint32_t CentralList::Fetch(FreeObject** objects, uint32_t most, ListFault* faul
   size_t offset = begin + span->first_hole;
   for (uint32_t holes = span->carved - out; holes > 0 && cell > 0; offset += size) {
     if (allocated.Test(offset)) continue;
+    if (PRAIRIE_UNLIKELY(span->released != 0)) RestorePages(span, offset);
     FreeObject* const object = ObjectAt(offset);
     allocated.Set(offset);
     ++out;
@@ -83,7 +84,7 @@ uint32_t CentralList::Fetch(FreeObject** objects, uint32_t most, ListFault* faul
   if (PRAIRIE_UNLIKELY(cell > 0)) std::copy(objects + cell, objects + count, objects);
   span->allocated = out;
   allocated_ += count - cell;
-  if (!span->HasRoom()) with_room_.Remove(span);
+  if (!span->HasRoom()) RemoveWithRoom(span);
   return count - cell;
 }
 
@@ -159,7 +160,7 @@ ListFault CentralList::ReturnLocked(FreeObject* const* objects, uint32_t count, 
 }
 
 void CentralList::FreeSpan(Span* span) {
-  with_room_.Remove(span);
+  RemoveWithRoom(span);
   context_->page_map->SetClass({span->first_page, span->pages}, 0);
   context_->page_heap->Free(span);
 }

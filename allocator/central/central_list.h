@@ -50,6 +50,13 @@ class CentralList {
   // lock is held.
   ListFault Return(FreeObject* const* objects, uint32_t count);
 
+  // Objects that live may lie far apart in their spans. Looks at up to kLooks spans with room, from
+  // where the last call stopped, and gives back the memory of the pages in which nothing lives,
+  // where nothing came or went since the eighth look before, or anyway, if `at_once`. Adds the spans that
+  // had such pages to *released, and stops when these are `most`. True if it has come to the end;
+  // the next call begins anew.
+  bool ReleaseIdle(uint32_t most, bool at_once, uint32_t* released);
+
   // Whether caches should be small, and the most objects that one magazine should hold.
   bool frugal() const { return context_->page_heap->frugal(); }
   uint32_t MostInMagazine() const;
@@ -77,11 +84,17 @@ class CentralList {
     return reinterpret_cast<FreeObject*>(context_->arena_base + offset);
   }
   bool IsObject(const void* pointer) const;
+  // Pages without memory (idle_pages.cc); all require the lock.
+  bool ReleasePages(Span* span);
+  void RestorePages(Span* span, size_t offset);
+  void RestorePage(Span* span, PageId page);
+  void RemoveWithRoom(Span* span);
 
   SpinLock lock_{LockRank::kCentralList};
   SizeClass size_class_ = 0;
   const CentralContext* context_ = nullptr;
   SpanList with_room_;
+  Span* next_look_ = nullptr;  // of ReleaseIdle, in with_room_
   size_t allocated_ = 0;
 };
 

@@ -25,7 +25,7 @@ void* Run(void*) {
   for (;;) {
     Sleep(kEpochMilliseconds);
     const uint64_t now = MonotonicMilliseconds();
-    while (!heap.ReturnIdle(now)) {
+    while (!heap.ReturnIdle(now, true)) {
     }
   }
 }

@@ -23,6 +23,7 @@ constexpr size_t kMetadataSlack = 16 * kKiB;
 // some thousand objects.
 constexpr uint32_t kSlowCallsToALook = 16;
 constexpr uint32_t kIdleMagazinesAtATime = 16;
+constexpr uint32_t kIdleSpansAtATime = 8;
 
 void OnThreadExit(void* argument) {
   ThreadCache* const cache = static_cast<ThreadCache*>(argument);
@@ -200,7 +201,7 @@ void Heap::LookAtClock() {
   const uint64_t now = MonotonicMilliseconds();
   if (options_.background) background_.EnsureRunning(now);
   page_heap_.ReleaseIdle(now);
-  ReturnIdle(now);
+  ReturnIdle(now, false);
 }
 
 void Heap::ReturnExcess(ListFault* fault) {
@@ -223,7 +224,7 @@ void Heap::ReturnExcess(ListFault* fault) {
   }
 }
 
-bool Heap::ReturnIdle(uint64_t now) {
+bool Heap::ReturnIdle(uint64_t now, bool in_background) {
   if (now < idle_due_.load(std::memory_order_relaxed)) return true;
   ListFault fault;
   uint32_t returned = 0;
@@ -231,7 +232,14 @@ bool Heap::ReturnIdle(uint64_t now) {
   while (!over && returned < kIdleMagazinesAtATime) {
     const uint32_t c = idle_class_.fetch_add(1, std::memory_order_relaxed);
     over = c >= kSizeClassCount;
-    if (!over) returned += transfers_[c].ReturnIdle(&fault);
+    if (over) break;
+    returned += transfers_[c].ReturnIdle(&fault);
+    uint32_t spans = 0;
+    while (!transfers_[c].central().ReleaseIdle(kIdleSpansAtATime, false, &spans) &&
+           in_background) {
+      spans = 0;
+    }
+    returned += spans;
   }
   if (over) {
     // Should two threads find that at once, a class may come a little early.
@@ -287,7 +295,9 @@ Lookup Heap::FindInSmall(const void* pointer, size_t offset, SizeClass c) {
     const FreeObject* const object = reinterpret_cast<FreeObject*>(found.object);
     const bool carved =
         found.object >= first && found.object < first + size_t{found.span->carved} * size;
-    found.kind = carved && object->IsMarked(fast.mark_key) ? Lookup::kFree : Lookup::kWild;
+    const bool released = page_map_.class_of(arena_.PageOf(found.object)) == 0;
+    found.kind =
+        carved && (released || object->IsMarked(fast.mark_key)) ? Lookup::kFree : Lookup::kWild;
   } else if (reinterpret_cast<FreeObject*>(found.object)->IsMarked(fast.mark_key)) {
     found.kind = Lookup::kFree;  // In a thread or transfer cache.
   } else {
@@ -326,6 +336,11 @@ Lookup Heap::Find(const void* pointer) {
     found.object = start;
     found.size = span->live_bytes;
     if (address - start < found.size) found.kind = Lookup::kMapped;
+  } else if (span->Covers(page) && span->kind == SpanKind::kSmall) {
+    // A page without memory, see CentralList::ReleaseIdle; or a span that is just being made.
+    if (const SizeClass of_span = span->size_class; of_span != 0) {
+      return FindInSmall(pointer, offset, of_span);
+    }
   } else if (span->kind == SpanKind::kUnused) {
     return FindInFreed(address, span);
   }
@@ -379,6 +394,9 @@ size_t Heap::Trim(Release what) {
   }
   for (int c = 1; c < kSizeClassCount; ++c) {
     fault.Note(transfers_[c].Flush());
+    uint32_t released = 0;
+    while (!transfers_[c].central().ReleaseIdle(UINT32_MAX, true, &released)) {
+    }
   }
   const size_t released = page_heap_.ReleaseFree({UINT32_MAX}, what).bytes();
   ReportFault(fault);

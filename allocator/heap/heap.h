@@ -114,9 +114,10 @@ class Heap {
   void ReportFault(const ListFault& fault);
 
   // If it is time, sends magazines home that have waited in transfer caches for an epoch without
-  // being of use, a few at a call. `now`: milliseconds. Called by slow paths, without locks.
+  // being of use, and gives back pages in which nothing lives; a few at a call, but all of these
+  // `in_background`. `now`: milliseconds. Called by slow paths, without locks.
   // Returns whether all is done for this epoch.
-  bool ReturnIdle(uint64_t now);
+  bool ReturnIdle(uint64_t now, bool in_background);
   // An allocation of `size` bytes is about to fail for want of memory: finds the limit that is the
   // reason, unless that was done a moment ago (FailureLog says when), and says it if verbose=1.
   // `known`: kWindow if the size alone is too large, kHeapLimit if Prairie's own limit refused,

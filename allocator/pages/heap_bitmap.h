@@ -40,6 +40,20 @@ class BitmapPlane {
     void Set(size_t offset) const { words_[Word(offset)] |= uint64_t{1} << Place(offset); }
     void Clear(size_t offset) const { words_[Word(offset)] &= ~(uint64_t{1} << Place(offset)); }
 
+    // Whether any bit in [begin, end) is set.
+    bool Any(size_t begin, size_t end) const {
+      if (begin >= end) return false;
+      const size_t last = end - kGranuleSize;
+      const uint64_t from = ~uint64_t{0} << Place(begin);
+      const uint64_t to = ~uint64_t{0} >> (63 - Place(last));
+      if (Word(begin) == Word(last)) return (words_[Word(begin)] & from & to) != 0;
+      if ((words_[Word(begin)] & from) != 0 || (words_[Word(last)] & to) != 0) return true;
+      for (size_t word = Word(begin) + 1; word < Word(last); ++word) {
+        if (words_[word] != 0) return true;
+      }
+      return false;
+    }
+
    private:
     static size_t Word(size_t offset) { return offset >> (kGranuleShift + 6); }
     static unsigned Place(size_t offset) { return (offset >> kGranuleShift) & 63; }

@@ -23,6 +23,9 @@ enum class SpanKind : uint8_t {
 //   the allocated bits below slot `carved` number `allocated`; those from it on are clear
 //   no slot that begins before `first_hole` is free
 //   it is on its central list's list of spans with room exactly when allocated < slots
+//   `released` of its pages have given back their memory: their class bytes are 0, slots below
+//   `carved` reach to their ends or beyond, and no slot that touches one is allocated
+//   a free slot below `carved` that begins in one of the others is as FreeObject says
 // A mapped span has entries in the page map for its first page and for those that ever were live.
 // A struct is never unmapped, and when recycled it stays a Span: a stale pointer to one is safe to
 // read, and `Covers` tells whether it still speaks of a page.
@@ -40,8 +43,14 @@ struct alignas(kCacheLineSize) Span {
   uint32_t first_slot;   // bytes from the start of the span to its first slot
   Span* next;
   Span* previous;
-  const char* name;   // mapped spans: what their maker calls them
-  size_t live_bytes;  // mapped spans: from the start, the bytes that hold something
+  union {
+    const char* name;   // mapped spans: what their maker calls them
+    uint32_t released;  // small spans: pages without memory
+  };
+  union {
+    size_t live_bytes;  // mapped spans: from the start, the bytes that hold something
+    uint32_t seen;      // small spans: see CentralList::ReleaseIdle
+  };
 
   bool Covers(PageId page) const {
     return kind != SpanKind::kUnused && PageRun{first_page, pages}.contains(page);
@@ -60,18 +69,26 @@ class SpanList {
   void PushFront(Span* span) {
     span->previous = nullptr;
     span->next = first_;
-    if (first_ != nullptr) first_->previous = span;
+    (first_ != nullptr ? first_->previous : last_) = span;
     first_ = span;
+  }
+
+  void PushBack(Span* span) {
+    span->next = nullptr;
+    span->previous = last_;
+    (last_ != nullptr ? last_->next : first_) = span;
+    last_ = span;
   }
 
   void Remove(Span* span) {
     (span->previous != nullptr ? span->previous->next : first_) = span->next;
-    if (span->next != nullptr) span->next->previous = span->previous;
+    (span->next != nullptr ? span->next->previous : last_) = span->previous;
     span->next = span->previous = nullptr;
   }
 
  private:
   Span* first_ = nullptr;
+  Span* last_ = nullptr;
 };
 
 }  // namespace prairie

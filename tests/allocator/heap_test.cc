@@ -205,7 +205,7 @@ TEST_F(HeapTest, WhatABurstLeftBetweenThreadsGoesHomeWhenNobodyNeedsIt) {
   // Far ahead of the clock, so that nobody else does it.
   uint64_t now = MonotonicMilliseconds() + 1'000'000;
   const auto epoch = [&now] {
-    for (int call = 0; call < 2 * kSizeClassCount; ++call) heap.ReturnIdle(now);
+    for (int call = 0; call < 2 * kSizeClassCount; ++call) heap.ReturnIdle(now, false);
     now += kEpochMilliseconds;
   };
   epoch();

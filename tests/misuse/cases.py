@@ -49,6 +49,7 @@ GONE_LARGE = (double(LARGE), WILD)
 DOUBLE_FREES = (
     aborts("double_free_small", double(64)),
     aborts("double_free_16", double(16)),
+    aborts("double_free_without_memory", double(1024)),
     aborts("double_free_zero_size", double(0)),
     aborts("double_free_largest_small", double(32768)),
     aborts("double_free_smallest_large", double(32769)),

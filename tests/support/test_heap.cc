@@ -74,10 +74,19 @@ void TestHeap::CheckSpan(const Span* span, PageHeapStats* seen) {
   EXPECT_TRUE(os_.Is(arena_.AddressOf(span->first_page), span->pages.bytes(),
                      FakeMemory::State::kCommitted))
       << "a span that is not committed";
+  uint32_t released = 0;
   for (uint32_t i = 0; i < span->pages.value; ++i) {
     const PageId page = span->first_page + PageCount{i};
     EXPECT_EQ(page_map_.span_of(page), span) << "page " << page.value;
-    EXPECT_EQ(page_map_.class_of(page), span->kind == SpanKind::kSmall ? span->size_class : 0);
+    const SizeClass c = page_map_.class_of(page);
+    if (span->kind == SpanKind::kSmall && c == 0 && span->released > 0) {
+      ++released;
+    } else {
+      EXPECT_EQ(c, span->kind == SpanKind::kSmall ? span->size_class : 0);
+    }
+  }
+  if (span->kind == SpanKind::kSmall) {
+    EXPECT_EQ(released, span->released);
   }
   if (span->kind == SpanKind::kSmall) {
     seen->small_bytes += span->pages.bytes();
@@ -98,11 +107,21 @@ void TestHeap::CheckSlots(const Span* span) {
   uint32_t out = 0;
   for (uint32_t slot = 0; slot < span->slots; ++slot) {
     const bool set = allocated_.Test(span->first_page.offset() + span->first_slot + slot * size);
+    const size_t offset = span->first_page.offset() + span->first_slot + slot * size;
+    const auto class_at = [&](size_t place) {
+      return page_map_.class_of({static_cast<uint32_t>(place >> kPageShift)});
+    };
     if (set) {
       ++out;
       EXPECT_LT(slot, span->carved) << "allocated but never carved";
+      for (size_t place = offset; place < offset + size; place += kGranuleSize) {
+        EXPECT_NE(class_at(place), 0) << "allocated, in a page without memory";
+      }
     } else if (slot < span->carved) {
       EXPECT_GE(span->first_slot + slot * size, span->first_hole) << "free, before first_hole";
+      if (class_at(offset) != 0) {
+        EXPECT_TRUE(reinterpret_cast<FreeObject*>(arena_.base() + offset)->IsIntact(kMarkKey));
+      }
     }
   }
   EXPECT_EQ(out, span->allocated);
