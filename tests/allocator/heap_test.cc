@@ -89,6 +89,36 @@ TEST_F(HeapTest, AFreedSmallObjectIsFreeWhereverItLies) {
   EXPECT_NE(KindOf(object), Lookup::kInterior);
 }
 
+TEST_F(HeapTest, AnObjectInAPageWithoutMemoryIsFree) {
+  std::vector<char*> objects(2000);
+  for (char*& object : objects) object = New(1000);
+  char* const stays = objects.back();
+  objects.pop_back();
+  for (char* const object : objects) Delete(object);
+  heap.Trim(Release::kMemory);
+  const Span* const span = heap.Find(stays).span;
+  ASSERT_NE(span, nullptr);
+  EXPECT_EQ(KindOf(stays), Lookup::kObject);
+  if (heap.OsPageSize() <= kPageSize) {
+    EXPECT_GT(span->released, 0U);
+  }
+  int free = 0;
+  for (char* const object : objects) {
+    if (heap.AddressOf(span) > reinterpret_cast<uintptr_t>(object) || object > stays) continue;
+    ++free;
+    ASSERT_EQ(KindOf(object), Lookup::kFree);
+    ASSERT_EQ(KindOf(object + 24), Lookup::kInterior);
+    ASSERT_EQ(heap.FindContaining(object + 24).kind, Lookup::kFree);
+  }
+  EXPECT_GT(free, 8);
+  for (char*& object : objects) {
+    object = New(1000);
+    memset(object, 7, 1000);
+  }
+  for (char* const object : objects) Delete(object);
+  Delete(stays);
+}
+
 TEST_F(HeapTest, ASlotThatWasNeverHandedOutIsWild) {
   const size_t size = 3000;
   char* const object = New(size);
