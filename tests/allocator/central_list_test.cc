@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/support/magazines.h"
+#include "tests/support/sanitizers.h"
 #include "tests/support/test_heap.h"
 #include "tests/support/test_heap_modes.h"
 
@@ -47,6 +48,9 @@ class CentralListTest : public TestWithHeap {
 
 // A read of fresh memory before the write would be a second fault.
 TEST_P(CentralListTest, FreshObjectsFaultOncePerPage) {
+  if (kAddressSanitizer || kThreadSanitizer) {
+    GTEST_SKIP() << "the sanitizer's shadow and its quarantine are faulted in, too";
+  }
   const auto faults = [] {
     rusage usage;
     getrusage(RUSAGE_SELF, &usage);
