@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # prairie-map: what it prints of files that it is to evict, prefault and lock, and what it says of wrong arguments.
+# Most functions are called by `check`, which shellcheck does not see.
+# shellcheck disable=SC2317
 set -euo pipefail
 
 readonly command=$1
