@@ -21,6 +21,9 @@ constexpr uint32_t kAllocated = 0xffff;
 constexpr uint32_t kOnce = kAllocated + 1;
 constexpr uint32_t kIdle = 8 * kOnce;
 constexpr uint32_t kReleased = 1u << 31;
+static_assert(std::all_of(kSizeClasses.begin() + 1, kSizeClasses.end(), [](const auto& info) {
+  return info.span_pages.bytes() / info.size < kAllocated;
+}));
 
 }  // namespace
 
@@ -35,9 +38,8 @@ bool CentralList::ReleaseIdle(uint32_t most, bool at_once, uint32_t* released) {
     } else if (span->seen < kIdle) {
       span->seen += kOnce;
     }
-    if (span->seen >= kReleased) {
-      // There is nothing more.
-    } else if (span->seen >= kIdle || at_once) {
+    const bool is_due = span->seen >= kIdle || at_once;
+    if (is_due && span->seen < kReleased) {
       span->seen = now | kReleased;
       if (ReleasePages(span)) {
         ++*released;
