@@ -52,7 +52,7 @@ class CentralList {
 
   // Objects that live may lie far apart in their spans. Looks at up to kLooks spans with room, from
   // where the last call stopped, and gives back the memory of the pages in which nothing lives,
-  // where nothing came or went since the eighth look before, or anyway, if `at_once`. Adds the
+  // if as many objects were out at the eight looks before, or anyway, if `at_once`. Adds the
   // spans that had such pages to *released, and stops when these are `most`. True if it has come to
   // the end; the next call begins anew.
   bool ReleaseIdle(uint32_t most, bool at_once, uint32_t* released);

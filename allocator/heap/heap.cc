@@ -395,8 +395,10 @@ size_t Heap::Trim(Release what) {
   }
   for (int c = 1; c < kSizeClassCount; ++c) {
     fault.Note(transfers_[c].Flush());
+    // This gives back memory, but no address and nothing that a limit counts.
     uint32_t released = 0;
-    while (!transfers_[c].central().ReleaseIdle(UINT32_MAX, true, &released)) {
+    while (what == Release::kMemory &&
+           !transfers_[c].central().ReleaseIdle(UINT32_MAX, true, &released)) {
     }
   }
   const size_t released = page_heap_.ReleaseFree({UINT32_MAX}, what).bytes();

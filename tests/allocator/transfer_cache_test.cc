@@ -160,6 +160,7 @@ TEST_P(TransferCacheTest, WhatItHoldsIsCounted) {
     if (i % 7 == 0) cache().ReturnOldest(&fault);
     if (i % 20 == 0) cache().ReturnIdle(&fault);
     ASSERT_EQ(heap().transferring(), cache().cached_count() * size);
+    ASSERT_EQ(cache().held(), heap().transferring());
   }
   cache().Flush();
   EXPECT_EQ(heap().transferring(), 0U);
