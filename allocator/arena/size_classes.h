@@ -131,6 +131,17 @@ constexpr std::array<uint64_t, kSizeClassCount> MakeReciprocals() {
   return table;
 }
 
+// A bit for each granule: those at multiples of the size.
+constexpr std::array<uint64_t, kSizeClassCount> MakeSlotPatterns() {
+  std::array<uint64_t, kSizeClassCount> table{};
+  for (int c = 1; c < kSizeClassCount; ++c) {
+    for (uint32_t bit = 0; bit < 64; bit += kSizeClasses[c].size / kGranuleSize) {
+      table[c] |= uint64_t{1} << bit;
+    }
+  }
+  return table;
+}
+
 }  // namespace size_class_internal
 
 // The class for each number of granules.
@@ -139,6 +150,9 @@ alignas(kCacheLineSize) inline constexpr auto kClassOfGranules =
 
 // ceil(2^64 / size), and 0 for class 0.
 alignas(kCacheLineSize) inline constexpr auto kReciprocals = size_class_internal::MakeReciprocals();
+
+// Of 64 granules from the start of a slot on, those that start one.
+inline constexpr auto kSlotPatterns = size_class_internal::MakeSlotPatterns();
 
 // The smallest class that holds `size` bytes. REQUIRES: size <= kMaxSmallSize.
 PRAIRIE_ALWAYS_INLINE SizeClass ClassOfSize(size_t size) {

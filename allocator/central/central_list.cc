@@ -30,74 +30,84 @@ Span* CentralList::NewSpan() {
   const size_t phase = start % info.size;
   span->size_class = size_class_;
   span->first_slot = phase == 0 ? 0 : static_cast<uint32_t>(info.size - phase);
-  span->first_hole = span->first_slot;
+  span->next_hole = span->first_slot;
   span->slots = static_cast<uint32_t>((span->pages.bytes() - span->first_slot) / info.size);
   context_->page_map->SetClass({span->first_page, span->pages}, size_class_);
   with_room_.PushFront(span);
   return span;
 }
 
-uint32_t CentralList::Fetch(FreeObject** objects, uint32_t most, ListFault* fault) {
+uint32_t CentralList::Fetch(FreeObject** objects, uint32_t most) {
   SpinLockHolder holder(lock_);
   Span* span = with_room_.first();
   if (span == nullptr) {
     span = NewSpan();
     if (span == nullptr) return 0;
   }
-  // The allocated bits say which slots are free, so objects come in address order, and nothing has
-  // to be kept in the free ones.
-  BitmapPlane::Bits allocated = context_->allocated->bits();
-  const uint32_t size = kSizeClasses[size_class_].size;
-  const size_t begin = span->first_page.offset();
   const uint32_t count = std::min(most, span->slots - span->allocated);
-  uint32_t cell = count;
-  uint32_t out = span->allocated;
-  size_t offset = begin + span->first_hole;
-  for (uint32_t holes = span->carved - out; holes > 0 && cell > 0; offset += size) {
-    if (allocated.Test(offset)) continue;
-    if (PRAIRIE_UNLIKELY(span->released != 0)) RestorePages(span, offset);
-    FreeObject* const object = ObjectAt(offset);
-    allocated.Set(offset);
-    ++out;
-    --holes;
-    // What was written to while it lay here is left out, and stays out, for ever.
-    if (PRAIRIE_UNLIKELY(!object->IsIntact(context_->mark_key))) {
-      fault->Note({ListFault::kSmashed, size_class_, object});
-      continue;
-    }
-    objects[--cell] = object;
-  }
-  span->first_hole = static_cast<uint32_t>(offset - begin);
-  if (cell > 0 && span->carved < span->slots) {
-    const uint32_t fresh = std::min(cell, span->slots - span->carved);
-    offset = begin + span->first_slot + size_t{span->carved} * size;
-    for (uint32_t i = 0; i < fresh; ++i, offset += size) {
-      FreeObject* const object = ObjectAt(offset);
-      allocated.Set(offset);
-      object->SetFree(object->FreeMark(context_->mark_key));
-      objects[--cell] = object;
-    }
-    out += fresh;
-    span->carved += fresh;
-    MarkFirstUncarved(span);
-  }
-  if (PRAIRIE_UNLIKELY(cell > 0)) std::copy(objects + cell, objects + count, objects);
-  span->allocated = out;
-  allocated_ += count - cell;
+  const uint32_t holes = span->carved - span->allocated;
+  if (holes < count) Carve(span, count - holes);
+  TakeHoles(span, objects, count);
+  span->allocated += count;
+  allocated_ += count;
   if (!span->HasRoom()) RemoveWithRoom(span);
-  return count - cell;
+  return count;
+}
+
+// The allocated bits say which slots are free, so nothing has to be kept in those, and none is
+// touched. REQUIRES: 0 < count <= carved - allocated.
+void CentralList::TakeHoles(Span* span, FreeObject** objects, uint32_t count) {
+  const BitmapPlane::Bits allocated = context_->allocated->bits();
+  const size_t size = kSizeClasses[size_class_].size;
+  const uint64_t pattern = kSlotPatterns[size_class_];
+  const size_t begin = span->first_page.offset();
+  const size_t first = SlotOffset(span, 0);
+  const size_t end = SlotOffset(span, span->carved);
+  // A slot in one word of bits after the other, and from the end on again from the first.
+  size_t offset = begin + span->next_hole;
+  for (uint32_t cell = count;;) {
+    if (PRAIRIE_UNLIKELY(offset >= end)) offset = first;
+    uint64_t& word = allocated.word(offset);
+    const uint64_t slots = pattern << BitmapPlane::Place(offset);
+    const uintptr_t word_begin = offset & -BitmapPlane::kWordBytes;
+    uint64_t free = slots & ~word;
+    if (PRAIRIE_UNLIKELY(end - word_begin < BitmapPlane::kWordBytes)) {
+      free &= (uint64_t{1} << BitmapPlane::Place(end)) - 1;
+    }
+    uint64_t left = free;
+    for (; left != 0 && cell > 0; left &= left - 1) {
+      objects[--cell] = ObjectAt(word_begin + BitmapPlane::OffsetOfLowest(left));
+    }
+    word |= free ^ left;
+    if (cell == 0) break;
+    offset = word_begin + BitmapPlane::OffsetOfHighest(slots) + size;
+  }
+  span->next_hole = static_cast<uint32_t>(offset - begin);
+  if (PRAIRIE_UNLIKELY(span->released != 0)) {
+    for (uint32_t i = 0; i < count; ++i) RestorePages(span, OffsetOf(objects[i]));
+  }
+}
+
+// Makes the next `count` slots free objects. REQUIRES: count <= slots - carved.
+void CentralList::Carve(Span* span, uint32_t count) {
+  const size_t size = kSizeClasses[size_class_].size;
+  const uintptr_t key = context_->mark_key;
+  FreeObject* object = ObjectAt(SlotOffset(span, span->carved));
+  for (uint32_t i = 0; i < count; ++i) {
+    object->SetFree(object->FreeMark(key));
+    object = reinterpret_cast<FreeObject*>(reinterpret_cast<uintptr_t>(object) + size);
+  }
+  span->carved += count;
+  MarkFirstUncarved(span);
 }
 
 // The end of an object is the likeliest address that is a slot start and yet no object. Behind the
 // last carved slot nothing would show that; a mark does, where it does not touch a page for itself.
 void CentralList::MarkFirstUncarved(Span* span) {
   constexpr size_t kSmallestOsPage = 4096;
-  const size_t begin = span->first_page.offset();
-  const size_t offset =
-      begin + span->first_slot + size_t{span->carved} * kSizeClasses[size_class_].size;
-  if (offset % kSmallestOsPage == 0 || offset + sizeof(FreeObject) > begin + span->pages.bytes()) {
-    return;
-  }
+  const size_t offset = SlotOffset(span, span->carved);
+  const size_t end = span->first_page.offset() + span->pages.bytes();
+  if (offset % kSmallestOsPage == 0 || offset + sizeof(FreeObject) > end) return;
   FreeObject* const behind = ObjectAt(offset);
   behind->SetFree(behind->FreeMark(context_->mark_key));
 }
@@ -118,44 +128,37 @@ ListFault CentralList::Return(FreeObject* const* objects, uint32_t count) {
 }
 
 ListFault CentralList::ReturnLocked(FreeObject* const* objects, uint32_t count, bool* freed_span) {
-  // Objects come from anywhere: those that will be looked at soon are fetched meanwhile.
-  constexpr uint32_t kAhead = 6;
   ListFault fault;
   SpinLockHolder holder(lock_);
   const BitmapPlane::Bits allocated = context_->allocated->bits();
   const PageMap& page_map = *context_->page_map;
   const uintptr_t arena_base = context_->arena_base;
-  const uintptr_t key = context_->mark_key;
-  size_t returned = 0;
+  allocated_ -= count;
   for (uint32_t i = 0; i < count; ++i) {
-    FreeObject* const object = objects[i];
-    __builtin_prefetch(objects[std::min(i + kAhead, count - 1)]);
-    const size_t offset = reinterpret_cast<uintptr_t>(object) - arena_base;
+    const size_t offset = reinterpret_cast<uintptr_t>(objects[i]) - arena_base;
+    uint64_t& word = allocated.word(offset);
+    const uint64_t bit = uint64_t{1} << BitmapPlane::Place(offset);
     // Before anything else: where nothing is out there may be neither a span nor memory.
-    if (PRAIRIE_UNLIKELY(!allocated.Test(offset))) {
-      fault.Note({ListFault::kDoubleFree, size_class_, object});
+    if (PRAIRIE_UNLIKELY((word & bit) == 0)) {
+      fault.Note({objects[i]});
+      ++allocated_;
       continue;
     }
-    if (PRAIRIE_UNLIKELY(!object->IsIntact(key))) {
-      fault.Note({ListFault::kSmashed, size_class_, object});
-      continue;
-    }
-    allocated.Clear(offset);
-    ++returned;
+    word ^= bit;
     Span* const span = page_map.span_of({static_cast<uint32_t>(offset >> kPageShift)});
-    const uint32_t within = static_cast<uint32_t>(offset - span->first_page.offset());
-    if (within < span->first_hole) span->first_hole = within;
     const uint32_t left = --span->allocated;
     // One test for both: it was full, or is empty.
     if (PRAIRIE_UNLIKELY(left - 1 >= span->slots - 2)) {
-      if (left + 1 == span->slots) with_room_.PushFront(span);
+      if (left + 1 == span->slots) {
+        span->next_hole = static_cast<uint32_t>(offset - span->first_page.offset());
+        with_room_.PushFront(span);
+      }
       if (left == 0) {
         FreeSpan(span);
         *freed_span = true;
       }
     }
   }
-  allocated_ -= returned;
   return fault;
 }
 

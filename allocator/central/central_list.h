@@ -40,14 +40,13 @@ class CentralList {
   }
 
   // Stores between 1 and `most` (at least 1) objects in `objects`, marked as free, of one span, the
-  // lowest address last, so that whoever pops begins there. Returns how many. 0 if there is no
-  // memory, or if all that was looked at had been written to after it was freed, which is a fault
-  // and leaves the object out for ever: call again.
-  uint32_t Fetch(FreeObject** objects, uint32_t most, ListFault* fault);
+  // next address last, so that whoever pops begins there. Returns how many; 0 if there is no
+  // memory. They are not looked at: whoever hands one out sees whether it was written to while it
+  // lay here.
+  uint32_t Fetch(FreeObject** objects, uint32_t most);
 
-  // Takes back `count` objects. Those that are in already, and those that were written to after
-  // they were freed, are left as they are, and the first such fault is returned: report it when no
-  // lock is held.
+  // Takes back `count` objects, without looking at them. The first that is in already is returned
+  // as a fault: report it when no lock is held.
   ListFault Return(FreeObject* const* objects, uint32_t count);
 
   // Objects that live may lie far apart in their spans. Looks at up to kLooks spans with room, from
@@ -76,12 +75,21 @@ class CentralList {
  private:
   Span* AllocateSpan();
   Span* NewSpan();
+  void TakeHoles(Span* span, FreeObject** objects, uint32_t count);
+  void Carve(Span* span, uint32_t count);
   void MarkFirstUncarved(Span* span);
   ListFault ReturnLocked(FreeObject* const* objects, uint32_t count, bool* freed_span);
   // All objects of `span` are back: gives it to the page heap. Requires the lock.
   void FreeSpan(Span* span);
   FreeObject* ObjectAt(size_t offset) const {
     return reinterpret_cast<FreeObject*>(context_->arena_base + offset);
+  }
+  // The end of the last slot is where one more would begin.
+  size_t SlotOffset(const Span* span, uint32_t slot) const {
+    return span->first_page.offset() + span->first_slot + size_t{slot} * object_size();
+  }
+  size_t OffsetOf(const void* object) const {
+    return reinterpret_cast<uintptr_t>(object) - context_->arena_base;
   }
   bool IsObject(const void* pointer) const;
   // Pages without memory (idle_pages.cc); all require the lock.

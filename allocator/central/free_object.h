@@ -15,8 +15,8 @@ namespace prairie {
 // zero when it is freed. An object whose mark is its address ^ key is free: a program does not
 // write that by accident, and a copy of it at another address is none. A program that writes to one
 // of the words after freeing the object breaks the invariant, which is seen when malloc would hand
-// it out or when it goes home. malloc clears the mark on every path that hands an object out. Keys
-// are odd, so two words of zeros never say that.
+// it out. malloc clears the mark on every path that hands an object out. Keys are odd, so two words
+// of zeros never say that.
 //
 // What a program has just written there is written over and not read, but for the lower half of
 // the mark's place: a read of eight bytes that were written as two times four waits for both
@@ -45,17 +45,14 @@ struct FreeObject {
   }
 };
 
-// What was found wrong with an object that a cache gave back. kSmashed: it was written to after it
-// was freed.
+// An object that a cache gave back and that was in already: it was freed twice. Null: none was.
 struct ListFault {
-  enum Kind : uint8_t { kNone, kDoubleFree, kSmashed };
-  Kind kind = kNone;
-  uint8_t size_class = 0;
   void* object = nullptr;
 
+  explicit operator bool() const { return object != nullptr; }
   // Keeps the first of several.
   void Note(const ListFault& other) {
-    if (kind == kNone) *this = other;
+    if (object == nullptr) *this = other;
   }
 };
 

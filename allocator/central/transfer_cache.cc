@@ -4,7 +4,7 @@
 
 namespace prairie {
 
-Magazine* TransferCache::Take(Magazine* empty, uint32_t most, ListFault* fault) {
+Magazine* TransferCache::Take(Magazine* empty, uint32_t most) {
   Magazine* full = nullptr;
   {
     SpinLockHolder holder(lock_);
@@ -20,7 +20,7 @@ Magazine* TransferCache::Take(Magazine* empty, uint32_t most, ListFault* fault) 
     magazines().Release(empty);
     return full;
   }
-  empty->count = central_.Fetch(empty->cells(), most, fault);
+  empty->count = central_.Fetch(empty->cells(), most);
   return empty;
 }
 

@@ -21,9 +21,9 @@ class TransferCache {
   }
 
   // A magazine with objects that some thread gave, of any number, in exchange for `empty`; or
-  // `empty` with up to `most` objects from the central list. It has none if there is no memory, or
-  // with a fault: see CentralList::Fetch. REQUIRES: most <= empty->capacity.
-  Magazine* Take(Magazine* empty, uint32_t most, ListFault* fault);
+  // `empty` with up to `most` objects from the central list. It has none if there is no memory.
+  // REQUIRES: most <= empty->capacity.
+  Magazine* Take(Magazine* empty, uint32_t most);
 
   // Takes over a magazine with objects. Returns an empty one for it, or null if none is at hand. A
   // fault found on the way is noted, to be reported without locks.

@@ -125,13 +125,7 @@ bool Heap::Refill(SizeClass c) {
   ThreadCache* const cache = CacheForThisThread();
   if (cache == nullptr) return false;
   LookAfterIdle(*cache);
-  for (;;) {
-    ListFault fault;
-    const bool refilled = cache->Refill(c, transfers_[c], &fault);
-    ReportFault(fault);
-    // Each fault takes an object out of circulation, so this ends.
-    if (refilled || fault.kind == ListFault::kNone) return refilled;
-  }
+  return cache->Refill(c, transfers_[c]);
 }
 
 template <typename Attempt>
@@ -154,13 +148,13 @@ auto Heap::AllocateOrFail(size_t size, Attempt attempt) -> decltype(attempt()) {
 }
 
 FreeObject* Heap::TryFetch(SizeClass c) {
-  for (;;) {
-    ListFault fault;
-    FreeObject* object = nullptr;
-    transfers_[c].central().Fetch(&object, 1, &fault);
-    ReportFault(fault);
-    if (object != nullptr || fault.kind == ListFault::kNone) return object;
+  FreeObject* object = nullptr;
+  while (transfers_[c].central().Fetch(&object, 1) > 0) {
+    if (PRAIRIE_LIKELY(object->IsIntact(fast.mark_key))) return object;
+    // It stays out for ever, so this ends.
+    ReportSmashed(c, object);
   }
+  return nullptr;
 }
 
 FreeObject* Heap::AllocateUncached(SizeClass c, size_t size) {
@@ -181,9 +175,7 @@ bool Heap::MakeRoom(SizeClass c) {
 void Heap::KeepForLast(SizeClass c) {
   ThreadCache* const cache = OwnCache();
   if (cache == nullptr) return;
-  ListFault fault;
-  cache->KeepForLast(c, transfers_[c], &fault);
-  ReportFault(fault);
+  cache->KeepForLast(c, transfers_[c]);
 }
 
 PRAIRIE_ALWAYS_INLINE void Heap::LookAfterIdle(ThreadCache& cache) {

@@ -138,11 +138,7 @@ void Heap::ReportSmashed(SizeClass c, const void* object) {
 }
 
 void Heap::ReportFault(const ListFault& fault) {
-  if (fault.kind == ListFault::kDoubleFree) {
-    ReportMisuse(Call::kFree, fault.object);
-  } else if (fault.kind == ListFault::kSmashed) {
-    ReportSmashed(fault.size_class, fault.object);
-  }
+  if (fault) ReportMisuse(Call::kFree, fault.object);
 }
 
 }  // namespace prairie

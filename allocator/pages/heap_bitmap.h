@@ -6,6 +6,8 @@
 #ifndef PRAIRIE_ALLOCATOR_PAGES_HEAP_BITMAP_H_
 #define PRAIRIE_ALLOCATOR_PAGES_HEAP_BITMAP_H_
 
+#include <bit>
+
 #include "allocator/arena/arena.h"
 #include "allocator/arena/flat_region.h"
 
@@ -30,11 +32,26 @@ class BitmapPlane {
     return words_.EnsureCount(end.offset() >> (kGranuleShift + 6), slack);
   }
 
+  static constexpr size_t kWordBytes = 64 * kGranuleSize;  // of the arena, in a word of bits
+  // The place in its word.
+  static unsigned Place(size_t offset) { return (offset >> kGranuleShift) & 63; }
+
+  // From the beginning of the word to the granule of its lowest and highest bit. REQUIRES: one is
+  // set.
+  static size_t OffsetOfLowest(uint64_t word) {
+    return static_cast<size_t>(std::countr_zero(word)) << kGranuleShift;
+  }
+  static size_t OffsetOfHighest(uint64_t word) {
+    return static_cast<size_t>(63 - std::countl_zero(word)) << kGranuleShift;
+  }
+
   // The bits themselves, for a loop. `offset`: bytes from the start of the arena, a multiple of the
   // granule.
   class Bits {
    public:
     explicit Bits(uint64_t* words) : words_(words) {}
+
+    uint64_t& word(size_t offset) const { return words_[Word(offset)]; }
 
     bool Test(size_t offset) const { return (words_[Word(offset)] >> Place(offset) & 1) != 0; }
     void Set(size_t offset) const { words_[Word(offset)] |= uint64_t{1} << Place(offset); }
@@ -56,7 +73,6 @@ class BitmapPlane {
 
    private:
     static size_t Word(size_t offset) { return offset >> (kGranuleShift + 6); }
-    static unsigned Place(size_t offset) { return (offset >> kGranuleShift) & 63; }
 
     uint64_t* words_;
   };

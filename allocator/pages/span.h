@@ -21,7 +21,6 @@ enum class SpanKind : uint8_t {
 // Invariants of a small span, under the lock of its central list:
 //   allocated <= carved <= slots
 //   the allocated bits below slot `carved` number `allocated`; those from it on are clear
-//   no slot that begins before `first_hole` is free
 //   it is on its central list's list of spans with room exactly when allocated < slots
 //   `released` of its pages have given back their memory: their class bytes are 0, slots below
 //   `carved` reach to their ends or beyond, and no slot that touches one is allocated
@@ -39,7 +38,7 @@ struct alignas(kCacheLineSize) Span {
   uint32_t slots;        // small spans: objects that fit
   uint32_t allocated;    // objects that have left the central list
   uint32_t carved;       // slots ever used, in address order; the rest is untouched
-  uint32_t first_hole;   // bytes to the slot where the search for a freed one begins
+  uint32_t next_hole;    // bytes to the slot where the search for a freed one begins
   uint32_t first_slot;   // bytes from the start of the span to its first slot
   Span* next;
   Span* previous;

@@ -32,7 +32,7 @@ uint32_t ThreadCache::Grown(SizeClass c, const TransferCache& transfer) const {
   return std::min(doubled, transfer.MostInMagazine());
 }
 
-bool ThreadCache::Refill(SizeClass c, TransferCache& transfer, ListFault* fault) {
+bool ThreadCache::Refill(SizeClass c, TransferCache& transfer) {
   Magazine* magazine = magazines_[c];
   if (magazine != nullptr) {
     magazine->count = 0;
@@ -54,7 +54,7 @@ bool ThreadCache::Refill(SizeClass c, TransferCache& transfer, ListFault* fault)
       wanted = magazine->capacity;
     }
   }
-  magazine = transfer.Take(magazine, wanted, fault);
+  magazine = transfer.Take(magazine, wanted);
   if (magazine->count > 0) capacity_[c] = std::max(wanted, magazine->count);
   Install(c, magazine);
   return magazine->count > 0;
@@ -103,10 +103,10 @@ bool ThreadCache::MakeRoom(SizeClass c, TransferCache& transfer, ListFault* faul
   return true;
 }
 
-void ThreadCache::KeepForLast(SizeClass c, TransferCache& transfer, ListFault* fault) {
+void ThreadCache::KeepForLast(SizeClass c, TransferCache& transfer) {
   Magazine* others = transfer.magazines().Acquire(capacity_[c]);
   if (others == nullptr) return;
-  others = transfer.Take(others, capacity_[c], fault);
+  others = transfer.Take(others, capacity_[c]);
   if (others->count == 0) return transfer.magazines().Release(others);
   spares_[c] = Counted(c);
   Install(c, others);

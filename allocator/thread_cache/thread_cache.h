@@ -78,8 +78,8 @@ class ThreadCache {
   }
 
   // The magazine of class `c` is empty: puts the spare, or one from the transfer cache, there.
-  // False if there is no memory, or with a fault: see CentralList::Fetch.
-  bool Refill(SizeClass c, TransferCache& transfer, ListFault* fault);
+  // False if there is no memory.
+  bool Refill(SizeClass c, TransferCache& transfer);
 
   // The magazine of class `c` is full: makes room for at least one object. False if there is no
   // memory for a magazine. Notes a fault found in what had to move on.
@@ -90,7 +90,7 @@ class ThreadCache {
 
   // The objects in the magazine of class `c` are the last to be handed out again: others from the
   // transfer cache come before them, if there is memory. REQUIRES: there is no spare yet.
-  void KeepForLast(SizeClass c, TransferCache& transfer, ListFault* fault);
+  void KeepForLast(SizeClass c, TransferCache& transfer);
 
   // If class `c` seems to have been of no use since the last call: its objects go home, so that
   // they do not hold spans for nothing, and its capacity is halved. A fault is noted.

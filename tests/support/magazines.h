@@ -15,9 +15,9 @@
 namespace prairie {
 
 // Up to `most` objects from a central list, lowest first. Fails the test if one is not marked.
-inline std::vector<FreeObject*> FetchFrom(CentralList& central, uint32_t most, ListFault* fault) {
+inline std::vector<FreeObject*> FetchFrom(CentralList& central, uint32_t most) {
   std::vector<FreeObject*> objects(most);
-  objects.resize(central.Fetch(objects.data(), most, fault));
+  objects.resize(central.Fetch(objects.data(), most));
   std::reverse(objects.begin(), objects.end());
   for (FreeObject* object : objects) EXPECT_TRUE(object->IsIntact(TestHeap::kMarkKey));
   return objects;
