@@ -34,6 +34,7 @@ inline constexpr size_t kMaxSmallSize = 32 * kKiB;
 // PTRDIFF_MAX: no object may be larger, or differences of pointers into it would overflow.
 inline constexpr size_t kMaxObjectSize = SIZE_MAX / 2;
 
+inline constexpr size_t kSmallestOsPage = 4 * kKiB;
 inline constexpr size_t kHugePageSize = 2 * kMiB;
 
 // What nobody has used for so long is idle and goes home, step by step.

@@ -104,7 +104,6 @@ void CentralList::Carve(Span* span, uint32_t count) {
 // The end of an object is the likeliest address that is a slot start and yet no object. Behind the
 // last carved slot nothing would show that; a mark does, where it does not touch a page for itself.
 void CentralList::MarkFirstUncarved(Span* span) {
-  constexpr size_t kSmallestOsPage = 4096;
   const size_t offset = SlotOffset(span, span->carved);
   const size_t end = span->first_page.offset() + span->pages.bytes();
   if (offset % kSmallestOsPage == 0 || offset + sizeof(FreeObject) > end) return;

@@ -11,13 +11,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "allocator/base/config.h"
 #include "allocator/base/report.h"
 #include "allocator/os/sanitizers.h"
+#include "allocator/os/system_file.h"
 
 // Kernel ABI, absent from old headers.
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000  // Linux 4.17
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25  // Linux 6.1
 #endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4  // Linux 5.7
@@ -175,6 +181,23 @@ bool LinuxMemory::Unmap(uintptr_t address, size_t size) {
 bool LinuxMemory::AdviseHugePages(uintptr_t address, size_t size) {
   // EINVAL: a kernel without huge pages. It is advice only.
   return Advise(address, size, MADV_HUGEPAGE) == 0;
+}
+
+bool LinuxMemory::CollapseToHugePage(uintptr_t address) {
+  // The call does not ask the administrator.
+  SystemFile setting("/sys/kernel/mm/transparent_hugepage/enabled");
+  const char* const line = setting.NextLine();
+  if (line == nullptr || strstr(line, "[never]") != nullptr) return false;
+  // It would also fill what nobody has touched.
+  constexpr size_t kMostMissing = kHugePageSize / 8;
+  unsigned char resident[kHugePageSize / kSmallestOsPage];
+  const size_t pages = kHugePageSize / PageSize();
+  if (syscall(SYS_mincore, address, kHugePageSize, resident) != 0) return false;
+  const auto missing = std::count_if(resident, resident + pages, [](auto c) { return c % 2 == 0; });
+  if (static_cast<size_t>(missing) * PageSize() > kMostMissing) return false;
+  // EINVAL: an old kernel. Others: no memory for a huge page, or a page that cannot be moved.
+  return AdviseHugePages(address, kHugePageSize) &&
+         Advise(address, kHugePageSize, MADV_COLLAPSE) == 0;
 }
 
 bool LinuxMemory::AvoidHugePages(uintptr_t address, size_t size) {

@@ -82,6 +82,11 @@ class OsMemory {
   // committed: asks for 2 MiB pages. Advice; returns whether it was taken.
   virtual bool AdviseHugePages(uintptr_t address, size_t size) = 0;
 
+  // committed, 2 MiB at a multiple of that: makes one huge page of the small ones that are there,
+  // now, by copying them, which takes some 0.3 ms. Returns whether it was done: not where many are
+  // missing, where the administrator forbids huge pages, nor before Linux 6.1.
+  virtual bool CollapseToHugePage(uintptr_t address) = 0;
+
   // committed: asks for no 2 MiB pages, though the system gives them to everyone. Mappings merge
   // only where both have been asked for this. Advice; returns whether it was taken.
   virtual bool AvoidHugePages(uintptr_t address, size_t size) = 0;

@@ -141,6 +141,19 @@ void PageHeap::AdviseHugePages(PageRun run) {
   const uint32_t end = static_cast<uint32_t>(RoundDown(run.end().value, kHugePages.value));
   if (begin >= end) return;
   arena_->os().AdviseHugePages(arena_->AddressOf({begin}), PageCount{end - begin}.bytes());
+  if (huge_pages_ != HugePages::kAuto) return;
+  if (collapse_end_.value == 0) collapse_end_ = {begin};
+  CollapseNext();
+}
+
+// One with every commit, since other threads wait meanwhile.
+void PageHeap::CollapseNext() {
+  const PageRun run = {next_collapse_, kHugePages};
+  if (run.end() > collapse_end_) return;
+  next_collapse_ = run.end();
+  if (index_.All(Bits::kUsable, run) && index_.All(Bits::kDirty, run)) {
+    arena_->os().CollapseToHugePage(arena_->AddressOf(run.begin));
+  }
 }
 
 MapResult PageHeap::EnsureUsable(PageRun run) {

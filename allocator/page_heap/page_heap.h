@@ -162,6 +162,7 @@ class PageHeap {
   // Free pages of `run` that belong to somebody else become part of a hole.
   void GiveUp(PageRun run);
   void AdviseHugePages(PageRun run);
+  void CollapseNext();
   // Change the usable bits of a run that has them all alike, and what is counted of them.
   void SetUsable(PageRun run);
   void ClearUsable(PageRun run);
@@ -204,6 +205,9 @@ class PageHeap {
   std::atomic<bool> frugal_{false};
   size_t limit_seen_ = SIZE_MAX;  // RLIMIT_AS when the steps were chosen, in the unreserved mode
   PageCount commit_step_;         // the least Step()
+
+  // Of what was committed before huge pages were asked for, the next to become one, and the end.
+  PageId next_collapse_, collapse_end_;
 
   int islands_ = 0;    // maximal runs of usable pages
   int conflicts_ = 0;  // conflicts in a row that were too large to be explored

@@ -11,6 +11,9 @@
 #include <cstdio>
 #include <cstring>
 
+#include "allocator/base/config.h"
+#include "allocator/base/pages.h"
+
 namespace prairie {
 namespace {
 
@@ -31,6 +34,45 @@ TEST(MayUseTest, TellsWhatIsTaken) {
   EXPECT_FALSE(os.MayUse(begin + page, 2 * page)) << "the first page is taken";
   EXPECT_TRUE(os.Unmap(begin, 2 * page));
   EXPECT_TRUE(os.Unmap(begin + 3 * page, page));
+}
+
+class CollapseTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_NE(range_, 0U);
+    ASSERT_EQ(os_.Commit(range_, kRange), MapResult::kOk);
+  }
+  void TearDown() override { os_.Unmap(range_, kRange); }
+
+  static constexpr size_t kRange = 2 * kHugePageSize;
+  LinuxMemory os_;
+  const uintptr_t range_ = os_.ReserveAnywhere(kRange);
+  const uintptr_t address_ = RoundUp(range_, kHugePageSize);
+};
+
+TEST_F(CollapseTest, ContentsAreAsBefore) {
+  const auto words = reinterpret_cast<size_t*>(address_);
+  for (size_t i = 0; i < kHugePageSize / sizeof(size_t); ++i) words[i] = i * i;
+  const bool done = os_.CollapseToHugePage(address_);
+  for (size_t i = 0; i < kHugePageSize / sizeof(size_t); ++i) ASSERT_EQ(words[i], i * i);
+  if (!done) GTEST_SKIP() << "needs Linux 6.1, huge pages that are not forbidden, and free memory";
+}
+
+TEST_F(CollapseTest, WhatNobodyTouchedStaysWithoutMemory) {
+  const size_t page = os_.PageSize();
+  for (size_t at = 0; at < kHugePageSize / 2; at += page)
+    *reinterpret_cast<char*>(address_ + at) = 1;
+  EXPECT_FALSE(os_.CollapseToHugePage(address_));
+  unsigned char resident[kHugePageSize / kSmallestOsPage];
+  ASSERT_EQ(mincore(reinterpret_cast<void*>(address_), kHugePageSize, resident), 0);
+  EXPECT_LE(std::count_if(resident, resident + kHugePageSize / page, [](auto c) { return c % 2; }),
+            kHugePageSize / 2 / page);
+}
+
+TEST_F(CollapseTest, WhatIsNotMappedIsRefused) {
+  ASSERT_TRUE(os_.Unmap(range_, kRange));
+  EXPECT_FALSE(os_.CollapseToHugePage(address_));
+  ASSERT_EQ(os_.MapAt(range_, kRange), MapResult::kOk);
 }
 
 class MovePagesTest : public testing::Test {

@@ -297,6 +297,36 @@ TEST_P(ReservedPageHeapTest, HugePagesAreAskedForInLargeHeaps) {
   }
 }
 
+// What came before is made up for, one with each commit.
+TEST_P(ReservedPageHeapTest, WhatCameBeforeHugePagesBecomesSome) {
+  for (const HugePages mode : {HugePages::kAuto, HugePages::kAlways, HugePages::kNever}) {
+    TestHeapConfig config = GetParam();
+    config.huge_pages = mode;
+    NewHeap(config);
+    const auto collapsed = [&] { return heap().os().calls(Call::kCollapseToHugePage); };
+    std::vector<Span*> spans;
+    while (pages().stats().committed_bytes < 8 * kMiB) spans.push_back(Large(kMiB));
+    EXPECT_LE(collapsed(), 1);
+    while (pages().stats().committed_bytes < 40 * kMiB) spans.push_back(Large(kMiB));
+    EXPECT_EQ(collapsed(), mode == HugePages::kAuto ? 3 : 0) << "the fourth is one already";
+    heap().Check();
+  }
+}
+
+TEST_P(ReservedPageHeapTest, WhatHasGoneBackIsNotMadeAHugePage) {
+  TestHeapConfig config = GetParam();
+  config.huge_pages = HugePages::kAuto;
+  NewHeap(config);
+  std::vector<Span*> spans;
+  while (pages().stats().committed_bytes < 6 * kMiB) spans.push_back(Large(kMiB / 2));
+  pages().Free(spans[5]);
+  pages().ReleaseFree({UINT32_MAX});
+  ASSERT_NE(Large(40 * kMiB), nullptr);
+  for (int i = 0; i < 20; ++i) ASSERT_NE(Large(4 * kMiB), nullptr);
+  EXPECT_EQ(heap().os().calls(Call::kCollapseToHugePage), 2) << "of three";
+  heap().Check();
+}
+
 // Else the huge page that an alignment begins in the middle of would be made of small ones.
 TEST_P(ReservedPageHeapTest, WhatAnAlignmentSkipsIsCommittedWithTheRest) {
   ASSERT_NE(Large(kPageSize), nullptr);

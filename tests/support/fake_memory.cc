@@ -13,8 +13,10 @@ namespace {
 
 const char* NameOf(FakeMemory::Call call) {
   static constexpr const char* kNames[FakeMemory::kCallCount] = {
-      "MayUse",   "ReserveAt", "ReserveAnywhere", "Commit",          "MapAt",          "Discard",
-      "Decommit", "Renew",     "Unmap",           "AdviseHugePages", "AvoidHugePages", "MovePages"};
+      "MayUse",   "ReserveAt",       "ReserveAnywhere",    "Commit",
+      "MapAt",    "Discard",         "Decommit",           "Renew",
+      "Unmap",    "AdviseHugePages", "CollapseToHugePage", "AvoidHugePages",
+      "MovePages"};
   return kNames[static_cast<int>(call)];
 }
 
@@ -316,6 +318,14 @@ bool FakeMemory::AdviseHugePages(uintptr_t address, size_t size) {
   if (!Require(Call::kAdviseHugePages, address, size, State::kCommitted)) return false;
   // Advice: not passed on, so that what tests measure does not depend on the kernel's settings.
   return true;
+}
+
+bool FakeMemory::CollapseToHugePage(uintptr_t address) {
+  const std::lock_guard lock(mutex_);
+  if (Begin(Call::kCollapseToHugePage, address, kHugePageSize)) return false;
+  EXPECT_EQ(address % kHugePageSize, 0U);
+  return Require(Call::kCollapseToHugePage, address, kHugePageSize,
+                 State::kCommitted);  // As above.
 }
 
 bool FakeMemory::AvoidHugePages(uintptr_t address, size_t size) {

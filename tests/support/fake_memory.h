@@ -36,10 +36,11 @@ class FakeMemory final : public OsMemory {
     kRenew,
     kUnmap,
     kAdviseHugePages,
+    kCollapseToHugePage,
     kAvoidHugePages,
     kMovePages,
   };
-  static constexpr int kCallCount = 12;
+  static constexpr int kCallCount = 13;
 
   // What a failing MovePages leaves at the target.
   enum class FailedMove {
@@ -116,6 +117,7 @@ class FakeMemory final : public OsMemory {
   bool Renew(uintptr_t address, size_t size) override;
   bool Unmap(uintptr_t address, size_t size) override;
   bool AdviseHugePages(uintptr_t address, size_t size) override;
+  bool CollapseToHugePage(uintptr_t address) override;
   bool AvoidHugePages(uintptr_t address, size_t size) override;
   MoveResult MovePages(uintptr_t from, uintptr_t to, size_t size) override;
 
