@@ -79,7 +79,7 @@ class OsMemory {
   // reserved or committed → none.
   virtual bool Unmap(uintptr_t address, size_t size) = 0;
 
-  // committed: asks for 2 MiB pages. Advice; returns whether it was taken.
+  // reserved or committed: asks for 2 MiB pages. Advice; returns whether it was taken.
   virtual bool AdviseHugePages(uintptr_t address, size_t size) = 0;
 
   // committed, 2 MiB at a multiple of that: makes one huge page of the small ones that are there,

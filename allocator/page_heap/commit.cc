@@ -1,5 +1,6 @@
 // Where usable pages come from: the frontier, commits, and foreign mappings in the way of both.
 #include <algorithm>
+#include <bit>
 
 #include "allocator/page_heap/page_heap.h"
 
@@ -12,9 +13,12 @@ constexpr PageCount kHugePages = PagesFor(kHugePageSize);
 // average, would be too large a part of the heap. ADR 13.
 constexpr PageCount kHugePagesFrom = PagesFor(8 * kMiB);
 
-// Where address space is free a step is this part of what is committed, if that is more: the calls
-// for a step take as long as a tenth of a huge page's clearing.
-constexpr uint32_t kStepPart = 32;
+// Where address space is free a step is an eighth to a quarter of what is committed, if that is
+// more: a call may have to wait for the faults of other threads. A power of two, for RoundUp.
+constexpr uint32_t kStepPart = 4;
+
+// Huge pages are asked for so far ahead of the frontier, or as far as the heap is large.
+constexpr PageCount kLeastAhead = PagesFor(32 * kMiB);
 
 // The steps over holes double so often.
 constexpr int kMostDoublings = 16;
@@ -27,12 +31,15 @@ constexpr int kMostIslands = 8192;
 // Enough to find a few foreign pages by halving, whatever the length of the run they are in.
 constexpr int kMostProbes = 64;
 
+PageId RoundUpToHugePage(PageId page) {
+  return {static_cast<uint32_t>(RoundUp(page.value, kHugePages.value))};
+}
+
 }  // namespace
 
 PageCount PageHeap::Step() const {
   if (!arena_->reserved()) return commit_step_;
-  const uint32_t part = committed_.value / kStepPart;
-  return {std::max(commit_step_.value, part - part % commit_step_.value)};
+  return {std::max(commit_step_.value, std::bit_floor(committed_.value / kStepPart))};
 }
 
 size_t PageHeap::ArraysAhead(PageId end) const {
@@ -137,13 +144,22 @@ void PageHeap::AdviseHugePages(PageRun run) {
   }
   if (!arena_->reserved()) return;
   if (huge_pages_ == HugePages::kAuto && committed_ < kHugePagesFrom) return;
-  const uint32_t begin = static_cast<uint32_t>(RoundUp(run.begin.value, kHugePages.value));
-  const uint32_t end = static_cast<uint32_t>(RoundDown(run.end().value, kHugePages.value));
-  if (begin >= end) return;
-  arena_->os().AdviseHugePages(arena_->AddressOf({begin}), PageCount{end - begin}.bytes());
-  if (huge_pages_ != HugePages::kAuto) return;
-  if (collapse_end_.value == 0) collapse_end_ = {begin};
-  CollapseNext();
+  if (run.begin < advised_.begin || run.end() > advised_.end()) {
+    PageRun advised = {RoundUpToHugePage(run.begin), {0}};
+    PageId end = run.end();
+    // Behind the frontier the reservation is ours.
+    if (end == frontier_) {
+      const PageId reserved = PageId{0} + PagesFor(arena_->reservation());
+      end = std::min(end + std::max(committed_, kLeastAhead), std::max(end, reserved));
+    }
+    end.value -= end.value % kHugePages.value;
+    if (advised.begin >= end) return;
+    advised.length = end - advised.begin;
+    arena_->os().AdviseHugePages(arena_->AddressOf(advised.begin), advised.length.bytes());
+    if (end > run.end()) advised_ = advised;
+    if (collapse_end_.value == 0) collapse_end_ = advised.begin;
+  }
+  if (huge_pages_ == HugePages::kAuto) CollapseNext();
 }
 
 // One with every commit, since other threads wait meanwhile.

@@ -206,6 +206,7 @@ class PageHeap {
   size_t limit_seen_ = SIZE_MAX;  // RLIMIT_AS when the steps were chosen, in the unreserved mode
   PageCount commit_step_;         // the least Step()
 
+  PageRun advised_;  // Huge pages have been asked for here, beyond the frontier of that time.
   // Of what was committed before huge pages were asked for, the next to become one, and the end.
   PageId next_collapse_, collapse_end_;
 

@@ -38,6 +38,7 @@ PageCount PageHeap::ReleaseFreeLocked(PageCount most, Release what) {
     } else {
       if (!arena_->Release(run)) continue;
       ClearUsable(run);
+      advised_ = {};  // It may be forgotten with the access.
     }
     index_.Clear(Bits::kDirty, run);
     free_dirty_ = free_dirty_ - dirty;

@@ -297,6 +297,25 @@ TEST_P(ReservedPageHeapTest, HugePagesAreAskedForInLargeHeaps) {
   }
 }
 
+// A call may have to wait for the faults of other threads.
+TEST_P(ReservedPageHeapTest, HugePagesAreAskedForFarAhead) {
+  PRAIRIE_NEEDS_MEMORY(512, "a heap of 256 MiB");
+  TestHeapConfig config = GetParam();
+  config.huge_pages = HugePages::kAuto;
+  NewHeap(config);
+  std::vector<Span*> spans;
+  while (pages().stats().committed_bytes < 256 * kMiB) spans.push_back(Large(kMiB));
+  EXPECT_LE(heap().os().calls(Call::kAdviseHugePages), 5);
+  EXPECT_LE(heap().os().calls(Call::kCommit), 80) << "of pages and of arrays";
+  // What loses its access may lose the advice.
+  const int before = heap().os().calls(Call::kAdviseHugePages);
+  for (Span* span : spans) pages().Free(span);
+  pages().ReleaseFree({UINT32_MAX}, Release::kCharge);
+  ASSERT_NE(Large(64 * kMiB), nullptr);
+  EXPECT_GT(heap().os().calls(Call::kAdviseHugePages), before);
+  heap().Check();
+}
+
 // What came before is made up for, one with each commit.
 TEST_P(ReservedPageHeapTest, WhatCameBeforeHugePagesBecomesSome) {
   for (const HugePages mode : {HugePages::kAuto, HugePages::kAlways, HugePages::kNever}) {
