@@ -11,8 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
-
 #include "allocator/base/config.h"
 #include "allocator/base/report.h"
 #include "allocator/os/sanitizers.h"
@@ -183,18 +181,16 @@ bool LinuxMemory::AdviseHugePages(uintptr_t address, size_t size) {
   return Advise(address, size, MADV_HUGEPAGE) == 0;
 }
 
-bool LinuxMemory::CollapseToHugePage(uintptr_t address) {
-  // The call does not ask the administrator.
+bool LinuxMemory::MayHaveHugePages() const {
+  const int saved_errno = errno;
   SystemFile setting("/sys/kernel/mm/transparent_hugepage/enabled");
   const char* const line = setting.NextLine();
-  if (line == nullptr || strstr(line, "[never]") != nullptr) return false;
-  // It would also fill what nobody has touched.
-  constexpr size_t kMostMissing = kHugePageSize / 8;
-  unsigned char resident[kHugePageSize / kSmallestOsPage];
-  const size_t pages = kHugePageSize / PageSize();
-  if (syscall(SYS_mincore, address, kHugePageSize, resident) != 0) return false;
-  const auto missing = std::count_if(resident, resident + pages, [](auto c) { return c % 2 == 0; });
-  if (static_cast<size_t>(missing) * PageSize() > kMostMissing) return false;
+  const bool may = line != nullptr && strstr(line, "[never]") == nullptr;
+  errno = saved_errno;
+  return may;
+}
+
+bool LinuxMemory::CollapseToHugePage(uintptr_t address) {
   // EINVAL: an old kernel. Others: no memory for a huge page, or a page that cannot be moved.
   return AdviseHugePages(address, kHugePageSize) &&
          Advise(address, kHugePageSize, MADV_COLLAPSE) == 0;

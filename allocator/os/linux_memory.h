@@ -24,6 +24,7 @@ class LinuxMemory final : public OsMemory {
   bool Renew(uintptr_t address, size_t size) override;
   bool Unmap(uintptr_t address, size_t size) override;
   bool AdviseHugePages(uintptr_t address, size_t size) override;
+  bool MayHaveHugePages() const override;
   bool CollapseToHugePage(uintptr_t address) override;
   bool AvoidHugePages(uintptr_t address, size_t size) override;
   MoveResult MovePages(uintptr_t from, uintptr_t to, size_t size) override;

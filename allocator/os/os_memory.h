@@ -82,9 +82,13 @@ class OsMemory {
   // reserved or committed: asks for 2 MiB pages. Advice; returns whether it was taken.
   virtual bool AdviseHugePages(uintptr_t address, size_t size) = 0;
 
+  // Whether the administrator permits huge pages to those who ask. It opens a file, so ask early: a
+  // program may give up the right to open any.
+  virtual bool MayHaveHugePages() const = 0;
+
   // committed, 2 MiB at a multiple of that: makes one huge page of the small ones that are there,
-  // now, by copying them, which takes some 0.3 ms. Returns whether it was done: not where many are
-  // missing, where the administrator forbids huge pages, nor before Linux 6.1.
+  // now, by copying them, which takes some 0.3 ms, and fills what is missing. Does not ask the
+  // administrator. Returns whether it was done: not before Linux 6.1.
   virtual bool CollapseToHugePage(uintptr_t address) = 0;
 
   // committed: asks for no 2 MiB pages, though the system gives them to everyone. Mappings merge

@@ -159,7 +159,7 @@ void PageHeap::AdviseHugePages(PageRun run) {
     if (end > run.end()) advised_ = advised;
     if (collapse_end_.value == 0) collapse_end_ = advised.begin;
   }
-  if (huge_pages_ == HugePages::kAuto) CollapseNext();
+  if (may_collapse_) CollapseNext();
 }
 
 // One with every commit, since other threads wait meanwhile.
@@ -167,9 +167,20 @@ void PageHeap::CollapseNext() {
   const PageRun run = {next_collapse_, kHugePages};
   if (run.end() > collapse_end_) return;
   next_collapse_ = run.end();
-  if (index_.All(Bits::kUsable, run) && index_.All(Bits::kDirty, run)) {
-    arena_->os().CollapseToHugePage(arena_->AddressOf(run.begin));
+  if (HasItsMemory(run)) arena_->os().CollapseToHugePage(arena_->AddressOf(run.begin));
+}
+
+// Whether nearly all of `run` was touched, as far as can be told without a call: its pages were
+// handed out and have not gone back, and few to large objects, of which a program may leave most
+// alone.
+bool PageHeap::HasItsMemory(PageRun run) const {
+  if (!index_.All(Bits::kUsable, run) || !index_.All(Bits::kDirty, run)) return false;
+  uint32_t large = 0;
+  for (PageId page = run.begin; page < run.end(); page = page + PageCount{1}) {
+    const Span* const span = page_map_->span_of(page);
+    if (span != nullptr && span->Covers(page) && span->kind == SpanKind::kLarge) ++large;
   }
+  return large <= run.length.value / 8;
 }
 
 MapResult PageHeap::EnsureUsable(PageRun run) {

@@ -21,6 +21,7 @@ void PageHeap::Init(Arena& arena, PageMap& page_map, BitmapPlane& allocated,
   metadata_ = &metadata;
   extent_ = &extent;
   huge_pages_ = huge_pages;
+  may_collapse_ = huge_pages == HugePages::kAuto && arena.os().MayHaveHugePages();
   index_.Init(arena);
   spans_.Init(metadata);
   const size_t os_page = arena.os().PageSize();

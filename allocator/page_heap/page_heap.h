@@ -163,6 +163,7 @@ class PageHeap {
   void GiveUp(PageRun run);
   void AdviseHugePages(PageRun run);
   void CollapseNext();
+  bool HasItsMemory(PageRun run) const;
   // Change the usable bits of a run that has them all alike, and what is counted of them.
   void SetUsable(PageRun run);
   void ClearUsable(PageRun run);
@@ -206,6 +207,7 @@ class PageHeap {
   size_t limit_seen_ = SIZE_MAX;  // RLIMIT_AS when the steps were chosen, in the unreserved mode
   PageCount commit_step_;         // the least Step()
 
+  bool may_collapse_ = false;
   PageRun advised_;  // Huge pages have been asked for here, beyond the frontier of that time.
   // Of what was committed before huge pages were asked for, the next to become one, and the end.
   PageId next_collapse_, collapse_end_;

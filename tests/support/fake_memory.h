@@ -70,6 +70,7 @@ class FakeMemory final : public OsMemory {
   // What the rest of the process has mapped already, which counts toward RLIMIT_AS.
   void set_address_space_in_use(size_t size) { in_use_ = size; }
   // No addresses from here on, as for a processor with narrow ones.
+  void set_may_have_huge_pages(bool may) { may_have_huge_pages_ = may; }
   void set_end_of_addresses(uintptr_t end) { end_of_addresses_ = end; }
 
   // Another's mapping, as far as the heap can see: nothing is really there.
@@ -117,6 +118,7 @@ class FakeMemory final : public OsMemory {
   bool Renew(uintptr_t address, size_t size) override;
   bool Unmap(uintptr_t address, size_t size) override;
   bool AdviseHugePages(uintptr_t address, size_t size) override;
+  bool MayHaveHugePages() const override { return may_have_huge_pages_; }
   bool CollapseToHugePage(uintptr_t address) override;
   bool AvoidHugePages(uintptr_t address, size_t size) override;
   MoveResult MovePages(uintptr_t from, uintptr_t to, size_t size) override;
@@ -154,6 +156,7 @@ class FakeMemory final : public OsMemory {
   size_t address_space_limit_ = SIZE_MAX;
   size_t data_limit_ = SIZE_MAX;
   size_t in_use_ = 0;
+  bool may_have_huge_pages_ = true;
   uintptr_t end_of_addresses_ = ByAddressWidth(uint64_t{1} << 47, 0xf7c00000);
   FailedMove failed_move_ = FailedMove::kStays;
 

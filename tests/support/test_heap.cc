@@ -13,6 +13,7 @@ TestHeap::TestHeap(const TestHeapConfig& config) {
   }
   os_.set_page_size(config.os_page_size);
   os_.set_address_space_limit(config.address_space_limit);
+  os_.set_may_have_huge_pages(config.may_have_huge_pages);
   if (!arena_.Init(os_, config.unreserved)) {
     ADD_FAILURE() << "no place for the arena of a private heap";
     return;

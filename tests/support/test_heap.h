@@ -25,7 +25,8 @@ struct TestHeapConfig {
   size_t os_page_size = 4 * kKiB;
   size_t address_space_limit = SIZE_MAX;
   HugePages huge_pages = HugePages::kNever;
-  bool anywhere = false;  // None of the places that the arena knows is free.
+  bool may_have_huge_pages = true;  // The administrator permits them.
+  bool anywhere = false;            // None of the places that the arena knows is free.
 };
 
 class TestHeap {

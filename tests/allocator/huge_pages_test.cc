@@ -1,0 +1,108 @@
+// When the page heap asks for huge pages, and what becomes of those that came before.
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "allocator/page_heap/page_heap.h"
+#include "tests/support/needs.h"
+#include "tests/support/test_heap.h"
+#include "tests/support/test_heap_modes.h"
+
+namespace prairie {
+namespace {
+
+using Call = FakeMemory::Call;
+
+class HugePagesTest : public TestWithHeap {
+ protected:
+  void NewHeapWith(HugePages mode) {
+    TestHeapConfig config = GetParam();
+    config.huge_pages = mode;
+    NewHeap(config);
+  }
+  PageHeap& pages() { return heap().page_heap(); }
+  Span* Large(size_t bytes) { return pages().Allocate(PagesFor(bytes), {1}, SpanKind::kLarge); }
+  // Spans of `kind` until `bytes` are committed.
+  std::vector<Span*> Fill(size_t bytes, SpanKind kind) {
+    std::vector<Span*> spans;
+    while (pages().stats().committed_bytes < bytes) {
+      spans.push_back(pages().Allocate(PagesFor(kMiB / 2), {1}, kind));
+    }
+    return spans;
+  }
+  int Collapsed() { return heap().os().calls(Call::kCollapseToHugePage); }
+};
+
+TEST_P(HugePagesTest, HugePagesAreAskedForInLargeHeaps) {
+  PRAIRIE_NEEDS_MEMORY(512, "a heap of 264 MiB");
+  for (const HugePages mode : {HugePages::kAuto, HugePages::kAlways, HugePages::kNever}) {
+    NewHeapWith(mode);
+    Large(4 * kMiB);
+    const int small = heap().os().calls(Call::kAdviseHugePages);
+    Large(256 * kMiB);
+    const int large = heap().os().calls(Call::kAdviseHugePages);
+    EXPECT_EQ(small > 0, mode == HugePages::kAlways);
+    EXPECT_EQ(large > 0, mode != HugePages::kNever);
+  }
+}
+
+// A call may have to wait for the faults of other threads.
+TEST_P(HugePagesTest, HugePagesAreAskedForFarAhead) {
+  PRAIRIE_NEEDS_MEMORY(512, "a heap of 256 MiB");
+  NewHeapWith(HugePages::kAuto);
+  std::vector<Span*> spans;
+  while (pages().stats().committed_bytes < 256 * kMiB) spans.push_back(Large(kMiB));
+  EXPECT_LE(heap().os().calls(Call::kAdviseHugePages), 5);
+  EXPECT_LE(heap().os().calls(Call::kCommit), 80) << "of pages and of arrays";
+  // What loses its access may lose the advice.
+  const int before = heap().os().calls(Call::kAdviseHugePages);
+  for (Span* span : spans) pages().Free(span);
+  pages().ReleaseFree({UINT32_MAX}, Release::kCharge);
+  ASSERT_NE(Large(64 * kMiB), nullptr);
+  EXPECT_GT(heap().os().calls(Call::kAdviseHugePages), before);
+  heap().Check();
+}
+
+// What came before is made up for, one with each commit.
+TEST_P(HugePagesTest, WhatCameBeforeHugePagesBecomesSome) {
+  for (const HugePages mode : {HugePages::kAuto, HugePages::kAlways, HugePages::kNever}) {
+    NewHeapWith(mode);
+    Fill(8 * kMiB, SpanKind::kSmall);
+    EXPECT_LE(Collapsed(), 1);
+    Fill(40 * kMiB, SpanKind::kLarge);
+    EXPECT_EQ(Collapsed(), mode == HugePages::kAuto ? 3 : 0) << "the fourth is one already";
+    heap().Check();
+  }
+}
+
+TEST_P(HugePagesTest, AFailureChangesNothing) {
+  NewHeapWith(HugePages::kAuto);
+  heap().os().FailFromNth(1, Call::kCollapseToHugePage);
+  Fill(40 * kMiB, SpanKind::kSmall);
+  EXPECT_EQ(Collapsed(), 3) << "each is tried once";
+  heap().Check();
+}
+
+TEST_P(HugePagesTest, TheAdministratorIsHeard) {
+  TestHeapConfig config = GetParam();
+  config.huge_pages = HugePages::kAuto;
+  config.may_have_huge_pages = false;
+  NewHeap(config);
+  Fill(40 * kMiB, SpanKind::kSmall);
+  EXPECT_EQ(Collapsed(), 0);
+}
+
+TEST_P(HugePagesTest, WhatMayHaveNoMemoryIsNotMadeAHugePage) {
+  NewHeapWith(HugePages::kAuto);
+  const auto spans = Fill(6 * kMiB, SpanKind::kSmall);
+  pages().Free(spans[5]);
+  pages().ReleaseFree({UINT32_MAX});
+  Fill(40 * kMiB, SpanKind::kLarge);
+  EXPECT_EQ(Collapsed(), 1) << "something of the second has gone back, the third is a large one";
+  heap().Check();
+}
+
+INSTANTIATE_RESERVED_MODES(HugePagesTest);
+
+}  // namespace
+}  // namespace prairie
