@@ -22,12 +22,8 @@ namespace {
 
 class CentralListTest : public TestWithHeap {
  protected:
-  // Fetches without expecting a fault.
   std::vector<FreeObject*> Fetch(SizeClass c, uint32_t most) {
-    ListFault fault;
-    const auto objects = FetchFrom(heap().central(c), most);
-    EXPECT_FALSE(fault);
-    return objects;
+    return FetchFrom(heap().central(c), most);
   }
   // Until there are `count`.
   std::vector<FreeObject*> FetchAll(SizeClass c, size_t count) {
@@ -253,9 +249,7 @@ TEST_P(CentralListTest, HolesBehindTheSearchAreFound) {
 TEST_P(CentralListTest, WithoutMemoryTheListIsEmpty) {
   const SizeClass c = ClassOfSize(1000);
   heap().os().FailFromNth(1);
-  ListFault fault;
   EXPECT_TRUE(FetchFrom(heap().central(c), 10).empty());
-  EXPECT_FALSE(fault);
   heap().Check();
   heap().os().Heal();
   EXPECT_FALSE(Fetch(c, 10).empty());
@@ -305,7 +299,6 @@ TEST_P(CentralListTest, ThreadsNeverGetTheSameObject) {
     threads.emplace_back([&, t] {
       std::mt19937_64 random(static_cast<uint64_t>(t));
       for (int round = 0; round < 2000; ++round) {
-        ListFault fault;
         std::vector<FreeObject*> objects =
             FetchFrom(heap().central(c), 1 + static_cast<uint32_t>(random() % 30));
         // The third word of an object belongs to whoever has it.

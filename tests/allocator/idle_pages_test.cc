@@ -17,13 +17,11 @@ class IdlePagesTest : public TestWithHeap {
  protected:
   std::vector<FreeObject*> FetchAll(SizeClass c, size_t count) {
     std::vector<FreeObject*> all;
-    ListFault fault;
     while (all.size() < count) {
       const auto some = FetchFrom(heap().central(c), static_cast<uint32_t>(count - all.size()));
       if (some.empty()) break;
       all.insert(all.end(), some.begin(), some.end());
     }
-    EXPECT_FALSE(fault);
     return all;
   }
   // The whole pass; returns the spans that gave something back.
