@@ -336,5 +336,29 @@ TEST_F(HeapTest, SizesBeyondTheWindowGiveNull) {
   heap.page_heap().CheckInvariants();
 }
 
+// A thread without a cache takes what the central list has, which does not look at it.
+TEST_F(HeapTest, WhatWasWrittenToIsNotHandedOutToAThreadWithoutACache) {
+  const size_t size = 2560;
+  const SizeClass c = ClassOfSize(size);
+  FreeObject* const smashed = heap.AllocateUncached(c, size);
+  FreeObject* const other = heap.AllocateUncached(c, size);
+  ASSERT_NE(smashed, nullptr);
+  ASSERT_NE(other, nullptr);
+  smashed->mark = other->mark = 0;
+  heap.FreeUncached(smashed, c);
+  const uintptr_t word = smashed->word;
+  EXPECT_DEATH(
+      {
+        smashed->word = ~word;
+        for (int i = 0; i < 100; ++i) heap.AllocateUncached(c, size);
+      },
+      "smashed free list: malloc: object .* was written after it was freed");
+  EXPECT_EQ(heap.AllocateUncached(c, size), smashed) << "nothing was written to it here";
+  smashed->mark = 0;
+  heap.FreeUncached(smashed, c);
+  heap.FreeUncached(other, c);
+  heap.page_heap().CheckInvariants();
+}
+
 }  // namespace
 }  // namespace prairie
