@@ -59,6 +59,7 @@ class CentralList {
   // Whether caches should be small, and the most objects that one magazine should hold.
   bool frugal() const { return context_->page_heap->frugal(); }
   uint32_t MostInMagazine() const;
+  PageCount turnover() const { return context_->page_heap->turnover(); }
   MagazineStore& magazines() const { return *context_->magazines; }
   // Bytes in all transfer caches.
   std::atomic<size_t>& transferring() const { return *context_->transferring; }

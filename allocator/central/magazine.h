@@ -43,6 +43,11 @@ class MagazineStore {
   // Takes it back, empty. Null does nothing.
   void Release(Magazine* magazine);
 
+  // Zeroed room for `count` pointers to magazines, for ever. Null if there is no memory.
+  Magazine** AllocateSlots(uint32_t count) {
+    return static_cast<Magazine**>(metadata_->Allocate(count * sizeof(Magazine*)));
+  }
+
   SpinLock& lock() { return lock_; }
 
  private:

@@ -9,6 +9,7 @@ Magazine* TransferCache::Take(Magazine* empty, uint32_t most) {
   {
     SpinLockHolder holder(lock_);
     if (used_ > 0) {
+      last_use_ = central_.turnover();
       full = Pop();
       if (empty_count_ < kMostEmpty) {
         empty_[empty_count_++] = empty;
@@ -27,7 +28,8 @@ Magazine* TransferCache::Take(Magazine* empty, uint32_t most) {
 Magazine* TransferCache::Give(Magazine* full, ListFault* fault) {
   {
     SpinLockHolder holder(lock_);
-    if (used_ < (central_.frugal() ? kFrugalSlots : kSlots)) {
+    if (used_ < (central_.frugal() ? kFrugalSlots : kSlots) && EnsureSlots()) {
+      last_use_ = central_.turnover();
       full_[used_++] = full;
       Count(full->count, true);
       return empty_count_ > 0 ? empty_[--empty_count_] : nullptr;
@@ -36,6 +38,11 @@ Magazine* TransferCache::Give(Magazine* full, ListFault* fault) {
   fault->Note(central_.Return(full->cells(), full->count));
   full->count = 0;
   return full;
+}
+
+bool TransferCache::EnsureSlots() {
+  if (PRAIRIE_UNLIKELY(full_ == nullptr)) full_ = magazines().AllocateSlots(kSlots);
+  return full_ != nullptr;
 }
 
 void TransferCache::Count(uint32_t objects, bool in) {
@@ -49,6 +56,10 @@ ListFault TransferCache::TakeApart(Magazine* full) {
   full->count = 0;
   magazines().Release(full);
   return fault;
+}
+
+void TransferCache::TakeApart(Magazine** full, uint32_t count, ListFault* fault) {
+  for (uint32_t i = 0; i < count; ++i) fault->Note(TakeApart(full[i]));
 }
 
 ListFault TransferCache::Flush() {
@@ -67,16 +78,30 @@ ListFault TransferCache::Flush() {
 }
 
 uint32_t TransferCache::ReturnIdle(ListFault* fault) {
-  Magazine* idle[kSlots];
+  Magazine* idle[kMostAtATime];
   uint32_t count;
   {
     SpinLockHolder holder(lock_);
-    count = (least_used_ + 1) / 2;
+    count = std::min((least_used_ + 1) / 2, kMostAtATime);
     RemoveOldest(count, idle);
     least_used_ = used_;
   }
-  for (uint32_t i = 0; i < count; ++i) fault->Note(TakeApart(idle[i]));
+  TakeApart(idle, count, fault);
   return count;
+}
+
+void TransferCache::ReturnUnused(PageCount pages, ListFault* fault) {
+  if (held() == 0) return;
+  Magazine* unused[kMostAtATime];
+  uint32_t count;
+  {
+    SpinLockHolder holder(lock_);
+    if (central_.turnover() - last_use_ < pages) return;
+    count = std::min(used_, kMostAtATime);
+    RemoveOldest(count, unused);
+    least_used_ = std::min(least_used_, used_);
+  }
+  TakeApart(unused, count, fault);
 }
 
 bool TransferCache::ReturnOldest(ListFault* fault) {

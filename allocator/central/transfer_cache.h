@@ -11,7 +11,8 @@ namespace prairie {
 // fit is taken apart and returned to the spans by the central list. Who takes one leaves an empty
 // one, which is for whoever brings the next. It is a stack, so what a burst of frees has left at
 // the bottom and nobody needs is known by a low-water mark: see ReturnIdle. Invariant: least_used_
-// <= used_ <= kSlots. Thread safety: any thread; one lock for each class.
+// <= used_ <= kSlots; full_ is null only while used_ is 0. Thread safety: any thread; one lock for
+// each class.
 class TransferCache {
  public:
   constexpr TransferCache() = default;
@@ -33,9 +34,14 @@ class TransferCache {
   ListFault Flush();
 
   // To be called once an epoch. Of the magazines that lay here unused since the last call half,
-  // rounded up, go to the central list, the oldest ones. Returns how many; a fault is noted if
-  // there was none before.
+  // rounded up, but at most kMostAtATime, go to the central list, the oldest ones. Returns how
+  // many; a fault is noted if there was none before.
   uint32_t ReturnIdle(ListFault* fault);
+
+  // If nothing came or went while the page heap handed out `pages`: the oldest kMostAtATime
+  // magazines go to the central list, so that they do not hold spans that others could have. A
+  // fault is noted.
+  void ReturnUnused(PageCount pages, ListFault* fault);
 
   // The magazine that has been here longest goes to the central list. False if there is none.
   bool ReturnOldest(ListFault* fault);
@@ -53,9 +59,10 @@ class TransferCache {
   SpinLock& lock() { return lock_; }
 
  private:
-  static constexpr uint32_t kSlots = 32;
+  static constexpr uint32_t kSlots = 128;
   static constexpr uint32_t kFrugalSlots = 2;
   static constexpr uint32_t kMostEmpty = 4;
+  static constexpr uint32_t kMostAtATime = 16;
 
   // So many objects came in, or went out; requires the lock.
   void Count(uint32_t objects, bool in);
@@ -66,18 +73,22 @@ class TransferCache {
     Count(full->count, false);
     return full;
   }
+  // Room for kSlots magazines, if there is memory; requires the lock.
+  bool EnsureSlots();
   // Takes the `count` oldest out; requires the lock.
   void RemoveOldest(uint32_t count, Magazine** removed);
   // Empties `full` into the central list and keeps nothing of it.
   ListFault TakeApart(Magazine* full);
+  void TakeApart(Magazine** full, uint32_t count, ListFault* fault);
 
   SpinLock lock_{LockRank::kTransferCache};
   uint32_t used_ = 0;
   uint32_t least_used_ = 0;  // since the last ReturnIdle
   uint32_t empty_count_ = 0;
+  PageCount last_use_;           // the turnover of the page heap then
   std::atomic<size_t> held_{0};  // bytes
   Magazine* empty_[kMostEmpty] = {};
-  Magazine* full_[kSlots] = {};
+  Magazine** full_ = nullptr;
   CentralList central_;
 };
 

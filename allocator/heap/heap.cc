@@ -24,6 +24,13 @@ constexpr size_t kMetadataSlack = 16 * kKiB;
 constexpr uint32_t kSlowCallsToALook = 16;
 constexpr uint32_t kIdleMagazinesAtATime = 16;
 constexpr uint32_t kIdleSpansAtATime = 8;
+// What a cache holds is of no use to the others while no pages are handed out, and holds spans that
+// they could have while many are. So its time is told in pages; and as many slow calls of a thread
+// count as a page, lest it stand still. A thread looks at so many classes at a time, and what was
+// not used while so many pages were handed out goes home.
+constexpr uint32_t kSlowCallsForAPage = 64;
+constexpr uint32_t kClassesAtATime = 4;
+constexpr PageCount kUnused = {64};
 
 void OnThreadExit(void* argument) {
   ThreadCache* const cache = static_cast<ThreadCache*>(argument);
@@ -179,14 +186,22 @@ void Heap::KeepForLast(SizeClass c) {
 }
 
 PRAIRIE_ALWAYS_INLINE void Heap::LookAfterIdle(ThreadCache& cache) {
+  const uint32_t call = ++cache.slow_calls;
+  const PageCount now = {page_heap_.turnover().value + call / kSlowCallsForAPage};
+  if (now != cache.last_look) ReturnUnused(cache, now);
+  if (PRAIRIE_UNLIKELY(call % kSlowCallsToALook == 0)) LookAtClock();
+}
+
+void Heap::ReturnUnused(ThreadCache& cache, PageCount now) {
+  cache.last_look = now;
   ListFault fault;
-  const SizeClass c = static_cast<SizeClass>(cache.idle_class % (kSizeClassCount - 1) + 1);
-  cache.idle_class = c;
-  cache.ReturnIfIdle(c, transfers_[c], &fault);
-  ReportFault(fault);
-  if (PRAIRIE_UNLIKELY(++cache.slow_calls % kSlowCallsToALook == 0)) {
-    LookAtClock();
+  for (uint32_t i = 0; i < kClassesAtATime; ++i) {
+    const SizeClass c = static_cast<SizeClass>(cache.idle_class % (kSizeClassCount - 1) + 1);
+    cache.idle_class = c;
+    cache.ReturnUnused(c, now, kUnused, transfers_[c], &fault);
+    transfers_[c].ReturnUnused(kUnused, &fault);
   }
+  ReportFault(fault);
 }
 
 void Heap::LookAtClock() {
@@ -197,9 +212,9 @@ void Heap::LookAtClock() {
 }
 
 void Heap::ReturnExcess(ListFault* fault) {
-  // Enough for a producer and a consumer; more would keep spans of sizes that nobody wants.
-  constexpr size_t kLeast = 2 * kMiB;
-  constexpr size_t kPart = 32;
+  // What is of no use goes home long before (ReturnUnused).
+  constexpr size_t kLeast = 16 * kMiB;
+  constexpr size_t kPart = 16;
   constexpr int kAtATime = 4;
   // Of so many classes the one that holds most gives some up: it costs least per byte there.
   constexpr uint32_t kCandidates = 16;

@@ -174,6 +174,7 @@ class Heap {
   ThreadCache* OwnCache() const;
   ThreadCache* CacheForThisThread();
   void LookAfterIdle(ThreadCache& cache);
+  void ReturnUnused(ThreadCache& cache, PageCount now);
   // Gives back what it is time to give back, and sees to the background thread.
   void LookAtClock();
   // While transfer caches hold more than their share of the heap, the oldest magazines of one class

@@ -65,6 +65,7 @@ Span* PageHeap::Allocate(PageCount pages, PageCount alignment, SpanKind kind) {
     spans_.Release(span);
     return nullptr;
   }
+  turnover_.store((turnover() + run.length).value, std::memory_order_relaxed);
   *span = Span{};
   span->first_page = run.begin;
   span->pages = run.length;

@@ -116,6 +116,10 @@ class PageHeap {
   // Whether `page`, below the frontier, is committed. Without the lock: it may be out of date.
   bool IsUsable(PageId page) const { return index_.All(Bits::kUsable, {page, {1}}); }
 
+  // Pages handed out so far, wrapping round: by it caches tell whether what they hold is of use. Any
+  // thread, without the lock.
+  PageCount turnover() const { return {turnover_.load(std::memory_order_relaxed)}; }
+
   PageHeapStats stats();
   SpinLock& lock() { return lock_; }
   const Arena& arena() const { return *arena_; }
@@ -204,6 +208,7 @@ class PageHeap {
   HugePages huge_pages_ = HugePages::kAuto;
   PageCount os_unit_;  // pages in an OS page, at least 1
   std::atomic<bool> frugal_{false};
+  std::atomic<uint32_t> turnover_{0};
   size_t limit_seen_ = SIZE_MAX;  // RLIMIT_AS when the steps were chosen, in the unreserved mode
   PageCount commit_step_;         // the least Step()
 

@@ -16,6 +16,7 @@ constinit Magazine ThreadCache::nothing;
 
 void ThreadCache::Install(SizeClass c, Magazine* magazine) {
   magazines_[c] = magazine;
+  seen_tops_[c] = nullptr;
   FreeObject** const cells = magazine->cells();
   tops_[c] = cells + magazine->count;
   limits_[c] = cells + std::max(magazine->count, std::min(capacity_[c], magazine->capacity));
@@ -112,11 +113,14 @@ void ThreadCache::KeepForLast(SizeClass c, TransferCache& transfer) {
   Install(c, others);
 }
 
-void ThreadCache::ReturnIfIdle(SizeClass c, TransferCache& transfer, ListFault* fault) {
+void ThreadCache::ReturnUnused(SizeClass c, PageCount now, PageCount enough,
+                               TransferCache& transfer, ListFault* fault) {
   if (tops_[c] != seen_tops_[c]) {
     seen_tops_[c] = tops_[c];
+    seen_at_[c] = now;
     return;
   }
+  if (now - seen_at_[c] < enough) return;
   if (magazines_[c] == nullptr || cached_count(c) == 0) return;
   for (Magazine* const each : {Counted(c), spares_[c]}) {
     if (each == nullptr || each->count == 0) continue;

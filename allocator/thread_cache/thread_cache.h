@@ -92,9 +92,11 @@ class ThreadCache {
   // transfer cache come before them, if there is memory. REQUIRES: there is no spare yet.
   void KeepForLast(SizeClass c, TransferCache& transfer);
 
-  // If class `c` seems to have been of no use since the last call: its objects go home, so that
-  // they do not hold spans for nothing, and its capacity is halved. A fault is noted.
-  void ReturnIfIdle(SizeClass c, TransferCache& transfer, ListFault* fault);
+  // If class `c` seems to have been of no use for `enough`: its objects go home, so that they do
+  // not hold spans for nothing, and its capacity is halved. `now` never runs backwards, but may
+  // wrap. A fault is noted.
+  void ReturnUnused(SizeClass c, PageCount now, PageCount enough, TransferCache& transfer,
+                    ListFault* fault);
 
   // Gives everything back. `transfers`: one for each class. Returns the first fault.
   ListFault Flush(TransferCache* transfers);
@@ -110,7 +112,8 @@ class ThreadCache {
   uint32_t exit_rounds = 0;
   // Empty and full magazines so far: now and then one of them looks after what is idle.
   uint32_t slow_calls = 0;
-  // The class that was looked after last.
+  // When it looked after what is idle last, and at which class.
+  PageCount last_look;
   uint32_t idle_class = 0;
 
  private:
@@ -126,7 +129,8 @@ class ThreadCache {
   Magazine* magazines_[kSizeClassCount] = {};
   Magazine* spares_[kSizeClassCount] = {};
   uint32_t capacity_[kSizeClassCount] = {};
-  FreeObject** seen_tops_[kSizeClassCount] = {};  // at the last ReturnIfIdle
+  FreeObject** seen_tops_[kSizeClassCount] = {};  // by ReturnUnused, null: used since,
+  PageCount seen_at_[kSizeClassCount] = {};       // and since when
 };
 
 }  // namespace prairie

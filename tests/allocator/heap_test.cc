@@ -256,16 +256,35 @@ TEST_F(HeapTest, WhatLiesBetweenThreadsIsAShareOfTheHeap) {
   constexpr size_t kSizes = 24;
   const HeapStats before = heap.Stats();
   std::vector<void*> objects;
-  // A magazine is 32 KiB, and a class could pass on 32 of them.
   for (size_t i = 1; i <= kSizes; ++i) {
-    for (size_t bytes = 0; bytes < kMiB; bytes += i * 128) objects.push_back(New(i * 128));
+    for (size_t bytes = 0; bytes < 2 * kMiB; bytes += i * 128) objects.push_back(New(i * 128));
   }
   for (void* object : objects) Delete(object);
   const HeapStats after = heap.Stats();
-  const size_t share = std::max(after.pages.frontier_bytes / 32, 2 * kMiB);
+  const size_t share = std::max(after.pages.frontier_bytes / 16, 16 * kMiB);
   const size_t in_this_thread = kSizes * 2 * 32 * kKiB;
   EXPECT_LE(after.cached_bytes, before.cached_bytes + share + in_this_thread);
   heap.page_heap().CheckInvariants();
+}
+
+TEST_F(HeapTest, WhatIsOfNoUseGoesHomeWhilePagesAreHandedOut) {
+  std::vector<void*> objects(30000);
+  for (void*& object : objects) object = New(48);
+  for (void* object : objects) Delete(object);
+  const size_t cached = heap.Stats().cached_bytes;
+  rlimit limit;
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &limit), 0);
+  EXPECT_GT(cached, limit.rlim_cur == RLIM_INFINITY ? kMiB : 0);
+  // Some other size goes round and round without a new page.
+  for (int round = 0; round < 20; ++round) {
+    for (size_t i = 0; i < 2000; ++i) objects[i] = New(112);
+    for (size_t i = 0; i < 2000; ++i) Delete(objects[i]);
+  }
+  EXPECT_GE(heap.Stats().cached_bytes, cached) << "nobody could have used the memory";
+  for (void*& object : objects) object = New(400);
+  const size_t left = heap.Stats().cached_bytes;
+  EXPECT_LT(left, cached / 4);
+  for (void* object : objects) Delete(object);
 }
 
 // A destructor of thread-specific data may run after the cache's own.

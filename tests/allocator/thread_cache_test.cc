@@ -195,23 +195,30 @@ TEST_P(ThreadCacheTest, WhatWasWrittenToIsNotHandedOut) {
   EXPECT_EQ(cache_.cached_count(c), cached - 3);
 }
 
-TEST_P(ThreadCacheTest, AnIdleClassGoesHomeAndItsCapacityIsHalved) {
+TEST_P(ThreadCacheTest, AnUnusedClassGoesHomeAndItsCapacityIsHalved) {
   const SizeClass c = ClassOfSize(64);
   const uint32_t most = kSizeClasses[c].max_cached;
   const auto objects = PopMany(c, 2 * most);
   for (FreeObject* object : objects) Push(c, object);
+  // Wraps on the way.
+  PageCount now = {UINT32_MAX - 15};
+  constexpr PageCount kEnough = {10};
   ListFault fault;
-  cache_.ReturnIfIdle(c, heap().transfer(c), &fault);
-  EXPECT_GT(cache_.cached_count(c), most) << "it was just used";
+  const auto after = [&](uint32_t pages) {
+    now = now + PageCount{pages};
+    cache_.ReturnUnused(c, now, kEnough, heap().transfer(c), &fault);
+    return cache_.cached_count(c);
+  };
+  EXPECT_GT(after(10), most) << "it was just used";
   FreeObject* const used = Pop(c);
-  cache_.ReturnIfIdle(c, heap().transfer(c), &fault);
-  EXPECT_GT(cache_.cached_count(c), most);
+  EXPECT_GT(after(10), most);
+  EXPECT_GT(after(9), most) << "that was not enough";
   const size_t elsewhere = heap().transfer(c).cached_count();
-  cache_.ReturnIfIdle(c, heap().transfer(c), &fault);
-  EXPECT_EQ(cache_.cached_count(c), 0U);
+  EXPECT_EQ(after(1), 0U);
   EXPECT_EQ(Out(c), elsewhere + 1) << "home is the central list";
   EXPECT_EQ(Capacity(c), most / 2);
-  cache_.ReturnIfIdle(c, heap().transfer(c), &fault);
+  after(10);
+  after(10);
   EXPECT_EQ(Capacity(c), most / 2) << "nothing is left to return";
   EXPECT_FALSE(fault);
   Push(c, used);
@@ -219,14 +226,35 @@ TEST_P(ThreadCacheTest, AnIdleClassGoesHomeAndItsCapacityIsHalved) {
   heap().Check();
 }
 
-TEST_P(ThreadCacheTest, AFaultInAnIdleClassIsNoted) {
+TEST_P(ThreadCacheTest, AClassThatIsAsItWasButWasUsedIsNotUnused) {
+  const SizeClass c = ClassOfSize(64);
+  const uint32_t most = kSizeClasses[c].max_cached;
+  ListFault fault;
+  PageCount now;
+  const auto look = [&] {
+    now = now + PageCount{10};
+    cache_.ReturnUnused(c, now, {10}, heap().transfer(c), &fault);
+  };
+  for (FreeObject* object : PopMany(c, 3 * most)) Push(c, object);
+  look();
+  // The spare comes to be used and becomes the spare again.
+  for (int round = 0; round < 5; ++round) {
+    for (FreeObject* object : PopMany(c, most + 1)) Push(c, object);
+    look();
+  }
+  EXPECT_GE(cache_.cached_count(c), most) << "used in every round";
+  look();
+  EXPECT_EQ(cache_.cached_count(c), 0U);
+}
+
+TEST_P(ThreadCacheTest, AFaultInAnUnusedClassIsNoted) {
   const SizeClass c = ClassOfSize(64);
   const auto objects = PopMany(c, 5);
   for (FreeObject* object : objects) Push(c, object);
   EXPECT_FALSE(heap().central(c).Return(&objects[2], 1));
   ListFault fault;
-  cache_.ReturnIfIdle(c, heap().transfer(c), &fault);
-  cache_.ReturnIfIdle(c, heap().transfer(c), &fault);
+  cache_.ReturnUnused(c, {1}, {1}, heap().transfer(c), &fault);
+  cache_.ReturnUnused(c, {2}, {1}, heap().transfer(c), &fault);
   EXPECT_EQ(fault.object, objects[2]) << "it is in already";
   EXPECT_EQ(Out(c), 0U);
   heap().Check();
@@ -259,7 +287,7 @@ TEST_P(ThreadCacheTest, FlushReportsTheFirstFault) {
   for (FreeObject* object : objects) Push(c, object);
   // The transfer cache must be full, so that magazines are taken apart.
   ListFault fault;
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < 200; ++i) {
     heap().transfer(c).Give(MagazineOf(heap(), FetchFrom(heap().central(c), 1)), &fault);
   }
   EXPECT_FALSE(heap().central(c).Return(&objects.back(), 1));

@@ -133,6 +133,61 @@ TEST_P(TransferCacheTest, WhatIsIdleForAnEpochGoesHomeByHalves) {
   EXPECT_FALSE(fault);
 }
 
+TEST_P(TransferCacheTest, AnEpochEndsForABoundedNumberAtATime) {
+  for (int i = 0; i < 100; ++i) GiveFresh(1);
+  ListFault fault;
+  EXPECT_EQ(cache().ReturnIdle(&fault), 0U);
+  const uint32_t returned = cache().ReturnIdle(&fault);
+  EXPECT_GE(returned, 10U);
+  EXPECT_LT(returned, 50U) << "a thread's free waits for it";
+  EXPECT_EQ(cache().cached_count(), 100 - returned);
+}
+
+TEST_P(TransferCacheTest, WhatIsUnusedWhilePagesAreHandedOutGoesHome) {
+  constexpr PageCount kEnough = {100};
+  const auto hand_out = [&](uint32_t pages) {
+    const PageCount before = heap().page_heap().turnover();
+    EXPECT_NE(heap().page_heap().Allocate({pages}, {1}, SpanKind::kLarge), nullptr);
+    EXPECT_GE(heap().page_heap().turnover() - before, PageCount{pages});
+  };
+  ListFault fault;
+  const auto cached_after_look = [&] {
+    cache().ReturnUnused(kEnough, &fault);
+    return cache().cached_count();
+  };
+  for (int i = 0; i < 20; ++i) GiveFresh(5);
+  hand_out(64);
+  EXPECT_EQ(cached_after_look(), 100U);
+  Give(Take(1));
+  hand_out(64);
+  EXPECT_EQ(cached_after_look(), 100U) << "it was used in between";
+  hand_out(64);
+  const size_t left = cached_after_look();
+  EXPECT_LT(left, 50U);
+  EXPECT_GT(left, 0U) << "a thread's slow call waits for it";
+  EXPECT_EQ(cached_after_look(), 0U) << "nothing came or went";
+  EXPECT_EQ(central().allocated_count(), 0U);
+  EXPECT_FALSE(fault);
+  heap().Check();
+}
+
+TEST_P(TransferCacheTest, WithoutMemoryForSlotsMagazinesGoToTheSpans) {
+  const SizeClass c = ClassOfSize(128);
+  TransferCache& other = heap().transfer(c);
+  Magazine* const full = MagazineOf(heap(), FetchFrom(other.central(), 7));
+  heap().os().FailFromNth(1);
+  // Uses up what is committed of the metadata.
+  while (heap().metadata().Allocate(64) != nullptr) {
+  }
+  ListFault fault;
+  EXPECT_EQ(other.Give(full, &fault), full);
+  EXPECT_EQ(full->count, 0U);
+  EXPECT_EQ(other.central().allocated_count(), 0U);
+  heap().os().Heal();
+  heap().magazines().Release(full);
+  heap().Check();
+}
+
 TEST_P(TransferCacheTest, TheOldestGoesHomeWhenAsked) {
   std::vector<FreeObject*> firsts;
   for (int i = 0; i < 3; ++i) firsts.push_back(*GiveFresh(20)->cells());
