@@ -8,6 +8,7 @@
 #include "allocator/base/spin_lock.h"
 #include "allocator/central/free_object.h"
 #include "allocator/central/magazine.h"
+#include "allocator/central/transferring.h"
 #include "allocator/page_heap/page_heap.h"
 #include "allocator/pages/heap_bitmap.h"
 #include "allocator/pages/page_map.h"
@@ -21,7 +22,7 @@ struct CentralContext {
   PageMap* page_map;
   BitmapPlane* allocated;
   MagazineStore* magazines;
-  std::atomic<size_t>* transferring;  // bytes of objects in all transfer caches
+  Transferring* transferring;
   uintptr_t arena_base;
   const std::atomic<size_t>* extent;  // the frontier in bytes
   uintptr_t mark_key;
@@ -61,8 +62,8 @@ class CentralList {
   uint32_t MostInMagazine() const;
   PageCount turnover() const { return context_->page_heap->turnover(); }
   MagazineStore& magazines() const { return *context_->magazines; }
-  // Bytes in all transfer caches.
-  std::atomic<size_t>& transferring() const { return *context_->transferring; }
+  Transferring& transferring() const { return *context_->transferring; }
+  SizeClass size_class() const { return size_class_; }
   size_t object_size() const { return kSizeClasses[size_class_].size; }
 
   // Objects that are out.

@@ -15,6 +15,8 @@ Magazine* TransferCache::Take(Magazine* empty, uint32_t most) {
         empty_[empty_count_++] = empty;
         return full;
       }
+    } else {
+      Miss();
     }
   }
   if (full != nullptr) {
@@ -31,6 +33,7 @@ Magazine* TransferCache::Give(Magazine* full, ListFault* fault) {
     if (used_ < (central_.frugal() ? kFrugalSlots : kSlots) && EnsureSlots()) {
       last_use_ = central_.turnover();
       full_[used_++] = full;
+      if (used_ == 1) central_.transferring().Set(central_.size_class(), true);
       Count(full->count, true);
       return empty_count_ > 0 ? empty_[--empty_count_] : nullptr;
     }
@@ -48,7 +51,7 @@ bool TransferCache::EnsureSlots() {
 void TransferCache::Count(uint32_t objects, bool in) {
   const size_t bytes = (in ? objects : -size_t{objects}) * central_.object_size();
   held_.store(held_.load(std::memory_order_relaxed) + bytes, std::memory_order_relaxed);
-  central_.transferring().fetch_add(bytes, std::memory_order_relaxed);
+  central_.transferring().Add(bytes);
 }
 
 ListFault TransferCache::TakeApart(Magazine* full) {
@@ -90,13 +93,31 @@ uint32_t TransferCache::ReturnIdle(ListFault* fault) {
   return count;
 }
 
-void TransferCache::ReturnUnused(PageCount pages, ListFault* fault) {
+void TransferCache::Miss() {
+  constexpr uint32_t kSoon = 8;
+  if (PRAIRIE_LIKELY(!went_unused_)) return;
+  went_unused_ = false;
+  const uint32_t patience = patience_.load(std::memory_order_relaxed);
+  if ((central_.turnover() - went_at_).value > kSoon * patience) return;
+  patience_.store(std::min(2 * patience, kMostPatience), std::memory_order_relaxed);
+}
+
+void TransferCache::NoteUnused() {
+  SpinLockHolder holder(lock_);
+  went_unused_ = true;
+  went_at_ = central_.turnover();
+}
+
+void TransferCache::ReturnUnused(ListFault* fault) {
   if (held() == 0) return;
   Magazine* unused[kMostAtATime];
   uint32_t count;
   {
     SpinLockHolder holder(lock_);
-    if (central_.turnover() - last_use_ < pages) return;
+    const PageCount now = central_.turnover();
+    if (now - last_use_ < patience()) return;
+    went_unused_ = true;
+    went_at_ = now;
     count = std::min(used_, kMostAtATime);
     RemoveOldest(count, unused);
     least_used_ = std::min(least_used_, used_);
@@ -121,6 +142,7 @@ void TransferCache::RemoveOldest(uint32_t count, Magazine** removed) {
   for (uint32_t i = 0; i < count; ++i) Count(full_[i]->count, false);
   std::copy(full_ + count, full_ + used_, full_);
   used_ -= count;
+  if (used_ == 0) central_.transferring().Set(central_.size_class(), false);
 }
 
 size_t TransferCache::cached_count() {

@@ -38,10 +38,15 @@ class TransferCache {
   // many; a fault is noted if there was none before.
   uint32_t ReturnIdle(ListFault* fault);
 
-  // If nothing came or went while the page heap handed out `pages`: the oldest kMostAtATime
+  // If nothing came or went while the page heap handed out patience(): the oldest kMostAtATime
   // magazines go to the central list, so that they do not hold spans that others could have. A
   // fault is noted.
-  void ReturnUnused(PageCount pages, ListFault* fault);
+  void ReturnUnused(ListFault* fault);
+  // How many pages make what is unused worth returning. More if that was in vain, i.e. objects
+  // were wanted soon after they had gone home for it.
+  PageCount patience() const { return {patience_.load(std::memory_order_relaxed)}; }
+  // Objects went home as unused from elsewhere.
+  void NoteUnused();
 
   // The magazine that has been here longest goes to the central list. False if there is none.
   bool ReturnOldest(ListFault* fault);
@@ -63,6 +68,8 @@ class TransferCache {
   static constexpr uint32_t kFrugalSlots = 2;
   static constexpr uint32_t kMostEmpty = 4;
   static constexpr uint32_t kMostAtATime = 16;
+  static constexpr uint32_t kLeastPatience = 64;
+  static constexpr uint32_t kMostPatience = 4096;
 
   // So many objects came in, or went out; requires the lock.
   void Count(uint32_t objects, bool in);
@@ -70,11 +77,14 @@ class TransferCache {
   Magazine* Pop() {
     Magazine* const full = full_[--used_];
     if (used_ < least_used_) least_used_ = used_;
+    if (used_ == 0) central_.transferring().Set(central_.size_class(), false);
     Count(full->count, false);
     return full;
   }
   // Room for kSlots magazines, if there is memory; requires the lock.
   bool EnsureSlots();
+  // There is nothing here for one who wants it; requires the lock.
+  void Miss();
   // Takes the `count` oldest out; requires the lock.
   void RemoveOldest(uint32_t count, Magazine** removed);
   // Empties `full` into the central list and keeps nothing of it.
@@ -85,7 +95,10 @@ class TransferCache {
   uint32_t used_ = 0;
   uint32_t least_used_ = 0;  // since the last ReturnIdle
   uint32_t empty_count_ = 0;
-  PageCount last_use_;           // the turnover of the page heap then
+  PageCount last_use_;  // the turnover of the page heap then
+  std::atomic<uint32_t> patience_{kLeastPatience};
+  bool went_unused_ = false;     // Objects went home as unused,
+  PageCount went_at_;            // last at this turnover.
   std::atomic<size_t> held_{0};  // bytes
   Magazine* empty_[kMostEmpty] = {};
   Magazine** full_ = nullptr;

@@ -25,12 +25,9 @@ constexpr uint32_t kSlowCallsToALook = 16;
 constexpr uint32_t kIdleMagazinesAtATime = 16;
 constexpr uint32_t kIdleSpansAtATime = 8;
 // What a cache holds is of no use to the others while no pages are handed out, and holds spans that
-// they could have while many are. So its time is told in pages; and as many slow calls of a thread
-// count as a page, lest it stand still. A thread looks at so many classes at a time, and what was
-// not used while so many pages were handed out goes home.
+// they could have while many are. So the time for which it is unused is told in pages; and so many
+// slow calls of a thread count as one, lest it stand still.
 constexpr uint32_t kSlowCallsForAPage = 64;
-constexpr uint32_t kClassesAtATime = 4;
-constexpr PageCount kUnused = {64};
 
 void OnThreadExit(void* argument) {
   ThreadCache* const cache = static_cast<ThreadCache*>(argument);
@@ -195,12 +192,12 @@ PRAIRIE_ALWAYS_INLINE void Heap::LookAfterIdle(ThreadCache& cache) {
 void Heap::ReturnUnused(ThreadCache& cache, PageCount now) {
   cache.last_look = now;
   ListFault fault;
-  for (uint32_t i = 0; i < kClassesAtATime; ++i) {
-    const SizeClass c = static_cast<SizeClass>(cache.idle_class % (kSizeClassCount - 1) + 1);
-    cache.idle_class = c;
-    cache.ReturnUnused(c, now, kUnused, transfers_[c], &fault);
-    transfers_[c].ReturnUnused(kUnused, &fault);
-  }
+  const SizeClass own = static_cast<SizeClass>(cache.idle_class % (kSizeClassCount - 1) + 1);
+  cache.idle_class = own;
+  cache.ReturnUnused(own, now, transfers_[own], &fault);
+  const SizeClass shared = transferring_.NextAfter(cache.idle_transfer);
+  cache.idle_transfer = shared;
+  if (shared != 0) transfers_[shared].ReturnUnused(&fault);
   ReportFault(fault);
 }
 
@@ -220,7 +217,7 @@ void Heap::ReturnExcess(ListFault* fault) {
   constexpr uint32_t kCandidates = 16;
   const size_t share = std::max(fast.extent.load(std::memory_order_relaxed) / kPart, kLeast);
   for (int i = 0; i < kAtATime; ++i) {
-    if (PRAIRIE_LIKELY(transferring_.load(std::memory_order_relaxed) <= share)) return;
+    if (PRAIRIE_LIKELY(transferring_.bytes() <= share)) return;
     const uint32_t first = excess_class_.fetch_add(kCandidates, std::memory_order_relaxed);
     TransferCache* most = &transfers_[first % kSizeClassCount];
     for (uint32_t k = 1; k < kCandidates; ++k) {

@@ -210,7 +210,7 @@ class Heap {
   CentralContext context_ = {};
   MagazineStore magazines_;
   TransferCache transfers_[kSizeClassCount];
-  std::atomic<size_t> transferring_{0};    // bytes in transfer caches
+  Transferring transferring_;
   std::atomic<uint32_t> excess_class_{1};  // the class whose turn it is to give some of them up
   std::atomic<uint64_t> idle_due_{0};      // when the next round begins
   std::atomic<uint32_t> idle_class_{1};    // the class that the round has come to

@@ -113,15 +113,16 @@ void ThreadCache::KeepForLast(SizeClass c, TransferCache& transfer) {
   Install(c, others);
 }
 
-void ThreadCache::ReturnUnused(SizeClass c, PageCount now, PageCount enough,
-                               TransferCache& transfer, ListFault* fault) {
+void ThreadCache::ReturnUnused(SizeClass c, PageCount now, TransferCache& transfer,
+                               ListFault* fault) {
   if (tops_[c] != seen_tops_[c]) {
     seen_tops_[c] = tops_[c];
     seen_at_[c] = now;
     return;
   }
-  if (now - seen_at_[c] < enough) return;
   if (magazines_[c] == nullptr || cached_count(c) == 0) return;
+  if (now - seen_at_[c] < transfer.patience()) return;
+  transfer.NoteUnused();
   for (Magazine* const each : {Counted(c), spares_[c]}) {
     if (each == nullptr || each->count == 0) continue;
     fault->Note(transfer.central().Return(each->cells(), each->count));

@@ -92,11 +92,10 @@ class ThreadCache {
   // transfer cache come before them, if there is memory. REQUIRES: there is no spare yet.
   void KeepForLast(SizeClass c, TransferCache& transfer);
 
-  // If class `c` seems to have been of no use for `enough`: its objects go home, so that they do
-  // not hold spans for nothing, and its capacity is halved. `now` never runs backwards, but may
-  // wrap. A fault is noted.
-  void ReturnUnused(SizeClass c, PageCount now, PageCount enough, TransferCache& transfer,
-                    ListFault* fault);
+  // If class `c` seems to have been of no use for transfer.patience(): its objects go home, so that
+  // they do not hold spans for nothing, and its capacity is halved. `now` never runs backwards, but
+  // may wrap. A fault is noted.
+  void ReturnUnused(SizeClass c, PageCount now, TransferCache& transfer, ListFault* fault);
 
   // Gives everything back. `transfers`: one for each class. Returns the first fault.
   ListFault Flush(TransferCache* transfers);
@@ -112,9 +111,10 @@ class ThreadCache {
   uint32_t exit_rounds = 0;
   // Empty and full magazines so far: now and then one of them looks after what is idle.
   uint32_t slow_calls = 0;
-  // When it looked after what is idle last, and at which class.
+  // When it looked after what is idle last, and at which class here and in transfer caches.
   PageCount last_look;
-  uint32_t idle_class = 0;
+  SizeClass idle_class = 0;
+  SizeClass idle_transfer = 0;
 
  private:
   static Magazine nothing;

@@ -200,30 +200,44 @@ TEST_P(ThreadCacheTest, AnUnusedClassGoesHomeAndItsCapacityIsHalved) {
   const uint32_t most = kSizeClasses[c].max_cached;
   const auto objects = PopMany(c, 2 * most);
   for (FreeObject* object : objects) Push(c, object);
+  const PageCount enough = heap().transfer(c).patience();
   // Wraps on the way.
-  PageCount now = {UINT32_MAX - 15};
-  constexpr PageCount kEnough = {10};
+  PageCount now = {UINT32_MAX - enough.value};
   ListFault fault;
-  const auto after = [&](uint32_t pages) {
-    now = now + PageCount{pages};
-    cache_.ReturnUnused(c, now, kEnough, heap().transfer(c), &fault);
+  const auto after = [&](PageCount pages) {
+    now = now + pages;
+    cache_.ReturnUnused(c, now, heap().transfer(c), &fault);
     return cache_.cached_count(c);
   };
-  EXPECT_GT(after(10), most) << "it was just used";
+  EXPECT_GT(after(enough), most) << "it was just used";
   FreeObject* const used = Pop(c);
-  EXPECT_GT(after(10), most);
-  EXPECT_GT(after(9), most) << "that was not enough";
+  EXPECT_GT(after(enough), most);
+  EXPECT_GT(after(enough - PageCount{1}), most) << "that was not enough";
   const size_t elsewhere = heap().transfer(c).cached_count();
-  EXPECT_EQ(after(1), 0U);
+  EXPECT_EQ(after({1}), 0U);
   EXPECT_EQ(Out(c), elsewhere + 1) << "home is the central list";
   EXPECT_EQ(Capacity(c), most / 2);
-  after(10);
-  after(10);
+  after(enough);
+  after(enough);
   EXPECT_EQ(Capacity(c), most / 2) << "nothing is left to return";
   EXPECT_FALSE(fault);
   Push(c, used);
   EXPECT_EQ(Pop(c), used);
   heap().Check();
+}
+
+TEST_P(ThreadCacheTest, WhatIsWantedSoonAfterItWentHomeStaysLonger) {
+  const SizeClass c = ClassOfSize(64);
+  TransferCache& transfer = heap().transfer(c);
+  for (FreeObject* object : PopMany(c, 9)) Push(c, object);
+  const PageCount patience = transfer.patience();
+  ListFault fault;
+  cache_.ReturnUnused(c, {1}, transfer, &fault);
+  cache_.ReturnUnused(c, patience + PageCount{1}, transfer, &fault);
+  ASSERT_EQ(cache_.cached_count(c), 0U);
+  EXPECT_EQ(transfer.patience(), patience);
+  Pop(c);
+  EXPECT_EQ(transfer.patience(), patience + patience);
 }
 
 TEST_P(ThreadCacheTest, AClassThatIsAsItWasButWasUsedIsNotUnused) {
@@ -232,8 +246,8 @@ TEST_P(ThreadCacheTest, AClassThatIsAsItWasButWasUsedIsNotUnused) {
   ListFault fault;
   PageCount now;
   const auto look = [&] {
-    now = now + PageCount{10};
-    cache_.ReturnUnused(c, now, {10}, heap().transfer(c), &fault);
+    now = now + heap().transfer(c).patience();
+    cache_.ReturnUnused(c, now, heap().transfer(c), &fault);
   };
   for (FreeObject* object : PopMany(c, 3 * most)) Push(c, object);
   look();
@@ -253,8 +267,8 @@ TEST_P(ThreadCacheTest, AFaultInAnUnusedClassIsNoted) {
   for (FreeObject* object : objects) Push(c, object);
   EXPECT_FALSE(heap().central(c).Return(&objects[2], 1));
   ListFault fault;
-  cache_.ReturnUnused(c, {1}, {1}, heap().transfer(c), &fault);
-  cache_.ReturnUnused(c, {2}, {1}, heap().transfer(c), &fault);
+  cache_.ReturnUnused(c, {}, heap().transfer(c), &fault);
+  cache_.ReturnUnused(c, heap().transfer(c).patience(), heap().transfer(c), &fault);
   EXPECT_EQ(fault.object, objects[2]) << "it is in already";
   EXPECT_EQ(Out(c), 0U);
   heap().Check();

@@ -31,6 +31,13 @@ class TransferCacheTest : public TestWithHeap {
     return full;
   }
   Magazine* GiveFresh(uint32_t count) { return Give(MagazineOf(heap(), Objects(count))); }
+  void HandOut(PageCount pages) {
+    const PageCount before = heap().page_heap().turnover();
+    Span* const span = heap().page_heap().Allocate(pages, {1}, SpanKind::kSmall);
+    ASSERT_NE(span, nullptr);
+    EXPECT_GE(heap().page_heap().turnover() - before, pages);
+    heap().page_heap().Free(span);
+  }
   // `count` objects straight from the spans.
   std::vector<FreeObject*> Objects(size_t count) {
     std::vector<FreeObject*> objects;
@@ -144,31 +151,85 @@ TEST_P(TransferCacheTest, AnEpochEndsForABoundedNumberAtATime) {
 }
 
 TEST_P(TransferCacheTest, WhatIsUnusedWhilePagesAreHandedOutGoesHome) {
-  constexpr PageCount kEnough = {100};
-  const auto hand_out = [&](uint32_t pages) {
-    const PageCount before = heap().page_heap().turnover();
-    EXPECT_NE(heap().page_heap().Allocate({pages}, {1}, SpanKind::kLarge), nullptr);
-    EXPECT_GE(heap().page_heap().turnover() - before, PageCount{pages});
-  };
+  const PageCount patience = cache().patience();
+  const PageCount half = {patience.value / 2};
   ListFault fault;
   const auto cached_after_look = [&] {
-    cache().ReturnUnused(kEnough, &fault);
+    cache().ReturnUnused(&fault);
     return cache().cached_count();
   };
   for (int i = 0; i < 20; ++i) GiveFresh(5);
-  hand_out(64);
+  HandOut(half);
   EXPECT_EQ(cached_after_look(), 100U);
   Give(Take(1));
-  hand_out(64);
+  HandOut(half);
   EXPECT_EQ(cached_after_look(), 100U) << "it was used in between";
-  hand_out(64);
+  HandOut(half);
   const size_t left = cached_after_look();
   EXPECT_LT(left, 50U);
   EXPECT_GT(left, 0U) << "a thread's slow call waits for it";
   EXPECT_EQ(cached_after_look(), 0U) << "nothing came or went";
   EXPECT_EQ(central().allocated_count(), 0U);
+  EXPECT_EQ(cache().patience(), patience);
   EXPECT_FALSE(fault);
   heap().Check();
+}
+
+TEST_P(TransferCacheTest, WhatWentHomeInVainStaysLongerTheNextTime) {
+  ListFault fault;
+  PageCount patience = cache().patience();
+  const auto go_home = [&] {
+    GiveFresh(5);
+    HandOut(cache().patience());
+    cache().ReturnUnused(&fault);
+    EXPECT_EQ(cache().cached_count(), 0U);
+  };
+  go_home();
+  Give(Take(5));
+  EXPECT_EQ(cache().patience(), patience + patience) << "it was wanted soon after";
+  cache().Flush();
+  Give(Take(5));
+  EXPECT_EQ(cache().patience(), patience + patience) << "that was no mistake of it";
+  cache().Flush();
+  patience = cache().patience();
+  go_home();
+  HandOut({8 * patience.value + 1});
+  Give(Take(5));
+  EXPECT_EQ(cache().patience(), patience) << "long after";
+  for (int i = 0; i < 10; ++i) {
+    patience = cache().patience();
+    go_home();
+    Give(Take(5));
+    cache().Flush();
+  }
+  EXPECT_EQ(cache().patience(), patience) << "it has a limit";
+}
+
+TEST_P(TransferCacheTest, WhatHoldsAnythingIsKnown) {
+  const Transferring& all = heap().transferring();
+  const auto give = [&](SizeClass c) {
+    ListFault fault;
+    heap().transfer(c).Give(MagazineOf(heap(), FetchFrom(heap().central(c), 1)), &fault);
+  };
+  EXPECT_EQ(all.NextAfter(0), 0);
+  const SizeClass last = kSizeClassCount - 1;
+  for (const SizeClass c : {SizeClass{1}, SizeClass{63}, SizeClass{64}, last}) give(c);
+  give(63);
+  EXPECT_EQ(all.NextAfter(0), 1);
+  EXPECT_EQ(all.NextAfter(1), 63);
+  EXPECT_EQ(all.NextAfter(40), 63);
+  EXPECT_EQ(all.NextAfter(63), 64);
+  EXPECT_EQ(all.NextAfter(64), last);
+  EXPECT_EQ(all.NextAfter(last), 1);
+  ListFault fault;
+  heap().transfer(63).ReturnOldest(&fault);
+  EXPECT_EQ(all.NextAfter(1), 63) << "it has one left";
+  heap().transfer(63).ReturnOldest(&fault);
+  EXPECT_EQ(all.NextAfter(1), 64);
+  for (const SizeClass c : {SizeClass{64}, last}) heap().transfer(c).Flush();
+  EXPECT_EQ(all.NextAfter(1), 1) << "itself";
+  heap().transfer(1).Flush();
+  EXPECT_EQ(all.NextAfter(1), 0);
 }
 
 TEST_P(TransferCacheTest, WithoutMemoryForSlotsMagazinesGoToTheSpans) {
@@ -210,11 +271,11 @@ TEST_P(TransferCacheTest, WhatItHoldsIsCounted) {
     if (i % 3 == 0) heap().magazines().Release(Take(30));
     if (i % 7 == 0) cache().ReturnOldest(&fault);
     if (i % 20 == 0) cache().ReturnIdle(&fault);
-    ASSERT_EQ(heap().transferring(), cache().cached_count() * size);
-    ASSERT_EQ(cache().held(), heap().transferring());
+    ASSERT_EQ(heap().transferring().bytes(), cache().cached_count() * size);
+    ASSERT_EQ(cache().held(), heap().transferring().bytes());
   }
   cache().Flush();
-  EXPECT_EQ(heap().transferring(), 0U);
+  EXPECT_EQ(heap().transferring().bytes(), 0U);
 }
 
 TEST_P(TransferCacheTest, AFlushCountsAsUse) {

@@ -42,7 +42,7 @@ class TestHeap {
   BitmapPlane& allocated() { return allocated_; }
   PageHeap& page_heap() { return page_heap_; }
   MagazineStore& magazines() { return magazines_; }
-  size_t transferring() const { return transferring_; }
+  const Transferring& transferring() const { return transferring_; }
   TransferCache& transfer(SizeClass c) { return transfers_[c]; }
   TransferCache* transfers() { return transfers_; }
   CentralList& central(SizeClass c) { return transfers_[c].central(); }
@@ -74,7 +74,7 @@ class TestHeap {
   CentralContext context_ = {};
   std::atomic<size_t> extent_{0};
   MagazineStore magazines_;
-  std::atomic<size_t> transferring_{0};
+  Transferring transferring_;
   TransferCache transfers_[kSizeClassCount];
 };
 
