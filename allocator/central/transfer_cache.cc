@@ -15,8 +15,9 @@ Magazine* TransferCache::Take(Magazine* empty, uint32_t most) {
         empty_[empty_count_++] = empty;
         return full;
       }
-    } else {
-      Miss();
+    } else if (PRAIRIE_UNLIKELY(went_unused_)) {
+      went_unused_ = false;
+      Learn(went_at_);
     }
   }
   if (full != nullptr) {
@@ -72,6 +73,7 @@ ListFault TransferCache::Flush() {
     Magazine* full;
     {
       SpinLockHolder holder(lock_);
+      went_unused_ = false;
       if (used_ == 0) return fault;
       full = Pop();
     }
@@ -93,19 +95,13 @@ uint32_t TransferCache::ReturnIdle(ListFault* fault) {
   return count;
 }
 
-void TransferCache::Miss() {
+void TransferCache::Learn(PageCount went) {
   constexpr uint32_t kSoon = 8;
-  if (PRAIRIE_LIKELY(!went_unused_)) return;
-  went_unused_ = false;
   const uint32_t patience = patience_.load(std::memory_order_relaxed);
-  if ((central_.turnover() - went_at_).value > kSoon * patience) return;
-  patience_.store(std::min(2 * patience, kMostPatience), std::memory_order_relaxed);
-}
-
-void TransferCache::NoteUnused() {
-  SpinLockHolder holder(lock_);
-  went_unused_ = true;
-  went_at_ = central_.turnover();
+  const bool soon = (central_.turnover() - went).value <= kSoon * patience;
+  patience_.store(soon ? std::min(patience * 2, kMostPatience.value)
+                       : std::max(patience / 2, kLeastPatience.value),
+                  std::memory_order_relaxed);
 }
 
 void TransferCache::ReturnUnused(ListFault* fault) {
@@ -115,7 +111,7 @@ void TransferCache::ReturnUnused(ListFault* fault) {
   {
     SpinLockHolder holder(lock_);
     const PageCount now = central_.turnover();
-    if (now - last_use_ < patience()) return;
+    if (used_ == 0 || now - last_use_ < patience()) return;
     went_unused_ = true;
     went_at_ = now;
     count = std::min(used_, kMostAtATime);
@@ -142,7 +138,7 @@ void TransferCache::RemoveOldest(uint32_t count, Magazine** removed) {
   for (uint32_t i = 0; i < count; ++i) Count(full_[i]->count, false);
   std::copy(full_ + count, full_ + used_, full_);
   used_ -= count;
-  if (used_ == 0) central_.transferring().Set(central_.size_class(), false);
+  if (count > 0 && used_ == 0) central_.transferring().Set(central_.size_class(), false);
 }
 
 size_t TransferCache::cached_count() {

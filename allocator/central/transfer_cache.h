@@ -15,6 +15,9 @@ namespace prairie {
 // each class.
 class TransferCache {
  public:
+  static constexpr PageCount kLeastPatience = {64};
+  static constexpr PageCount kMostPatience = {4096};
+
   constexpr TransferCache() = default;
 
   void Init(SizeClass size_class, const CentralContext& context) {
@@ -42,11 +45,11 @@ class TransferCache {
   // magazines go to the central list, so that they do not hold spans that others could have. A
   // fault is noted.
   void ReturnUnused(ListFault* fault);
-  // How many pages make what is unused worth returning. More if that was in vain, i.e. objects
-  // were wanted soon after they had gone home for it.
+  // How many pages must be handed out before what is unused goes home, here and in thread caches.
   PageCount patience() const { return {patience_.load(std::memory_order_relaxed)}; }
-  // Objects went home as unused from elsewhere.
-  void NoteUnused();
+  // To be called when objects that went home as unused, at the turnover `went`, are wanted again:
+  // more patience if that is soon, less if it is long after.
+  void Learn(PageCount went);
 
   // The magazine that has been here longest goes to the central list. False if there is none.
   bool ReturnOldest(ListFault* fault);
@@ -55,6 +58,9 @@ class TransferCache {
   size_t held() const { return held_.load(std::memory_order_relaxed); }
   // Objects waiting here.
   size_t cached_count();
+
+  // Of the page heap: the time in which what is unused is measured.
+  PageCount turnover() const { return central_.turnover(); }
 
   // The most objects that one magazine should hold.
   uint32_t MostInMagazine() const { return central_.MostInMagazine(); }
@@ -68,8 +74,6 @@ class TransferCache {
   static constexpr uint32_t kFrugalSlots = 2;
   static constexpr uint32_t kMostEmpty = 4;
   static constexpr uint32_t kMostAtATime = 16;
-  static constexpr uint32_t kLeastPatience = 64;
-  static constexpr uint32_t kMostPatience = 4096;
 
   // So many objects came in, or went out; requires the lock.
   void Count(uint32_t objects, bool in);
@@ -83,8 +87,6 @@ class TransferCache {
   }
   // Room for kSlots magazines, if there is memory; requires the lock.
   bool EnsureSlots();
-  // There is nothing here for one who wants it; requires the lock.
-  void Miss();
   // Takes the `count` oldest out; requires the lock.
   void RemoveOldest(uint32_t count, Magazine** removed);
   // Empties `full` into the central list and keeps nothing of it.
@@ -95,10 +97,10 @@ class TransferCache {
   uint32_t used_ = 0;
   uint32_t least_used_ = 0;  // since the last ReturnIdle
   uint32_t empty_count_ = 0;
-  PageCount last_use_;  // the turnover of the page heap then
-  std::atomic<uint32_t> patience_{kLeastPatience};
-  bool went_unused_ = false;     // Objects went home as unused,
-  PageCount went_at_;            // last at this turnover.
+  PageCount last_use_;        // the turnover of the page heap then
+  bool went_unused_ = false;  // Magazines went home as unused, and nobody asked for one since,
+  PageCount went_at_;         // last at this turnover.
+  std::atomic<uint32_t> patience_{kLeastPatience.value};
   std::atomic<size_t> held_{0};  // bytes
   Magazine* empty_[kMostEmpty] = {};
   Magazine** full_ = nullptr;

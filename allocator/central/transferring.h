@@ -50,8 +50,9 @@ class Transferring {
   static constexpr uint32_t kBits = 64;
   static constexpr uint32_t kWords = (kSizeClassCount + kBits - 1) / kBits;
 
-  std::atomic<size_t> bytes_{0};
-  std::atomic<uint64_t> classes_[kWords] = {};
+  // Written by everyone who gives or takes; the classes change seldom.
+  alignas(kCacheLineSize) std::atomic<size_t> bytes_{0};
+  alignas(kCacheLineSize) std::atomic<uint64_t> classes_[kWords] = {};
 };
 
 }  // namespace prairie

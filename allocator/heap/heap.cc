@@ -120,8 +120,11 @@ void Heap::EndThread(ThreadCache* cache) {
     return;
   }
   thread_cache = &ended_cache;
-  const ListFault fault = cache->Flush(transfers_);
+  ListFault fault = cache->Flush(transfers_);
   threads_.Destroy(cache);
+  // It has given up to two magazines of each class.
+  for (int i = 0; i < kSizeClassCount && ReturnExcess(&fault); ++i) {
+  }
   ReportFault(fault);
 }
 
@@ -184,12 +187,16 @@ void Heap::KeepForLast(SizeClass c) {
 
 PRAIRIE_ALWAYS_INLINE void Heap::LookAfterIdle(ThreadCache& cache) {
   const uint32_t call = ++cache.slow_calls;
-  const PageCount now = {page_heap_.turnover().value + call / kSlowCallsForAPage};
-  if (now != cache.last_look) ReturnUnused(cache, now);
+  if (PRAIRIE_UNLIKELY(call % kSlowCallsForAPage == 0)) {
+    cache.call_time = cache.call_time + PageCount{1};
+  }
+  ReturnUnused(cache);
   if (PRAIRIE_UNLIKELY(call % kSlowCallsToALook == 0)) LookAtClock();
 }
 
-void Heap::ReturnUnused(ThreadCache& cache, PageCount now) {
+PRAIRIE_ALWAYS_INLINE void Heap::ReturnUnused(ThreadCache& cache) {
+  const PageCount now = page_heap_.turnover() + cache.call_time;
+  if (now == cache.last_look) return;
   cache.last_look = now;
   ListFault fault;
   const SizeClass own = static_cast<SizeClass>(cache.idle_class % (kSizeClassCount - 1) + 1);
@@ -208,8 +215,8 @@ void Heap::LookAtClock() {
   ReturnIdle(now, false);
 }
 
-void Heap::ReturnExcess(ListFault* fault) {
-  // What is of no use goes home long before (ReturnUnused).
+bool Heap::ReturnExcess(ListFault* fault) {
+  // While pages are handed out, what is of no use goes home long before (ReturnUnused).
   constexpr size_t kLeast = 16 * kMiB;
   constexpr size_t kPart = 16;
   constexpr int kAtATime = 4;
@@ -217,7 +224,7 @@ void Heap::ReturnExcess(ListFault* fault) {
   constexpr uint32_t kCandidates = 16;
   const size_t share = std::max(fast.extent.load(std::memory_order_relaxed) / kPart, kLeast);
   for (int i = 0; i < kAtATime; ++i) {
-    if (PRAIRIE_LIKELY(transferring_.bytes() <= share)) return;
+    if (PRAIRIE_LIKELY(transferring_.bytes() <= share)) return false;
     const uint32_t first = excess_class_.fetch_add(kCandidates, std::memory_order_relaxed);
     TransferCache* most = &transfers_[first % kSizeClassCount];
     for (uint32_t k = 1; k < kCandidates; ++k) {
@@ -226,6 +233,7 @@ void Heap::ReturnExcess(ListFault* fault) {
     }
     most->ReturnOldest(fault);
   }
+  return true;
 }
 
 bool Heap::ReturnIdle(uint64_t now, bool in_background) {
@@ -270,6 +278,8 @@ Span* Heap::AllocateLarge(size_t size, size_t alignment) {
     RecordFailure(size, MemoryLimit::kWindow);
     return nullptr;
   }
+  // A program that uses large blocks only makes no slow call.
+  if (ThreadCache* const own = OwnCache(); own != nullptr) ReturnUnused(*own);
   const PageCount pages = PagesFor(size);
   const PageCount aligned = alignment <= kPageSize ? PageCount{1} : PagesFor(alignment);
   Span* const span = AllocateOrFail(
@@ -395,7 +405,8 @@ size_t Heap::Trim(Release what) {
   if (!EnsureInitialized()) return 0;
   ListFault fault;
   if (ThreadCache* const own = OwnCache(); own != nullptr) {
-    fault = own->Flush(transfers_);
+    // Not to the transfer caches: that takes memory for their slots.
+    fault = own->Flush(transfers_, true);
   }
   for (int c = 1; c < kSizeClassCount; ++c) {
     fault.Note(transfers_[c].Flush());

@@ -174,12 +174,12 @@ class Heap {
   ThreadCache* OwnCache() const;
   ThreadCache* CacheForThisThread();
   void LookAfterIdle(ThreadCache& cache);
-  void ReturnUnused(ThreadCache& cache, PageCount now);
+  void ReturnUnused(ThreadCache& cache);
   // Gives back what it is time to give back, and sees to the background thread.
   void LookAtClock();
   // While transfer caches hold more than their share of the heap, the oldest magazines of one class
-  // after the other go home, a few at a call.
-  void ReturnExcess(ListFault* fault);
+  // after the other go home, a few at a call. Whether there may be more.
+  bool ReturnExcess(ListFault* fault);
   FreeObject* TryFetch(SizeClass c);
   void RelievePressureNow();
   // What `attempt` gives: as things are; or after everything that is free was given back; or, if it

@@ -65,7 +65,6 @@ Span* PageHeap::Allocate(PageCount pages, PageCount alignment, SpanKind kind) {
     spans_.Release(span);
     return nullptr;
   }
-  turnover_.store((turnover() + run.length).value, std::memory_order_relaxed);
   *span = Span{};
   span->first_page = run.begin;
   span->pages = run.length;
@@ -110,6 +109,7 @@ bool PageHeap::FindOrExtend(PageCount pages, Alignment alignment, PageRun* run) 
 }
 
 bool PageHeap::Take(PageRun run) {
+  turnover_.store((turnover() + run.length).value, std::memory_order_relaxed);
   const PageCount dirty = index_.Count(Bits::kDirty, run);
   index_.MarkUsed(run);
   index_.Set(Bits::kDirty, run);

@@ -43,6 +43,10 @@ bool ThreadCache::Refill(SizeClass c, TransferCache& transfer) {
       return true;
     }
   }
+  if (PRAIRIE_UNLIKELY(went_unused_[c])) {
+    went_unused_[c] = false;
+    transfer.Learn(went_at_[c]);
+  }
   uint32_t wanted = Grown(c, transfer);
   if (magazine == nullptr || magazine->capacity < wanted) {
     Magazine* const larger = transfer.magazines().Acquire(wanted);
@@ -120,9 +124,12 @@ void ThreadCache::ReturnUnused(SizeClass c, PageCount now, TransferCache& transf
     seen_at_[c] = now;
     return;
   }
-  if (magazines_[c] == nullptr || cached_count(c) == 0) return;
-  if (now - seen_at_[c] < transfer.patience()) return;
-  transfer.NoteUnused();
+  if (now - seen_at_[c] < TransferCache::kLeastPatience || cached_count(c) == 0 ||
+      now - seen_at_[c] < transfer.patience()) {
+    return;
+  }
+  went_unused_[c] = true;
+  went_at_[c] = transfer.turnover();
   for (Magazine* const each : {Counted(c), spares_[c]}) {
     if (each == nullptr || each->count == 0) continue;
     fault->Note(transfer.central().Return(each->cells(), each->count));
@@ -132,16 +139,24 @@ void ThreadCache::ReturnUnused(SizeClass c, PageCount now, TransferCache& transf
   Install(c, magazines_[c]);
 }
 
-ListFault ThreadCache::Flush(TransferCache* transfers) {
+ListFault ThreadCache::Flush(TransferCache* transfers, bool home) {
   ListFault fault;
   for (int i = 1; i < kSizeClassCount; ++i) {
     const SizeClass c = static_cast<SizeClass>(i);
     if (magazines_[c] == nullptr) continue;
     for (Magazine* each : {Counted(c), spares_[c]}) {
-      if (each != nullptr && each->count > 0) each = transfers[c].Give(each, &fault);
+      if (each != nullptr && each->count > 0) {
+        if (home) {
+          fault.Note(transfers[c].central().Return(each->cells(), each->count));
+          each->count = 0;
+        } else {
+          each = transfers[c].Give(each, &fault);
+        }
+      }
       transfers[c].magazines().Release(each);
     }
     magazines_[c] = spares_[c] = nullptr;
+    went_unused_[c] = false;
     capacity_[c] = 0;
     tops_[c] = limits_[c] = nothing.cells();
   }

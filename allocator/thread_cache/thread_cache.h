@@ -97,8 +97,9 @@ class ThreadCache {
   // may wrap. A fault is noted.
   void ReturnUnused(SizeClass c, PageCount now, TransferCache& transfer, ListFault* fault);
 
-  // Gives everything back. `transfers`: one for each class. Returns the first fault.
-  ListFault Flush(TransferCache* transfers);
+  // Gives everything back: to `transfers`, one for each class, or, with `home`, at once to their
+  // central lists. Returns the first fault.
+  ListFault Flush(TransferCache* transfers, bool home = false);
 
   // Objects of class `c` in this cache; inexact while its thread runs.
   uint32_t cached_count(SizeClass c) const;
@@ -111,7 +112,9 @@ class ThreadCache {
   uint32_t exit_rounds = 0;
   // Empty and full magazines so far: now and then one of them looks after what is idle.
   uint32_t slow_calls = 0;
-  // When it looked after what is idle last, and at which class here and in transfer caches.
+  // The time of ReturnUnused, less the turnover; when it looked after what is unused last, and at
+  // which class here and in transfer caches.
+  PageCount call_time;
   PageCount last_look;
   SizeClass idle_class = 0;
   SizeClass idle_transfer = 0;
@@ -130,7 +133,9 @@ class ThreadCache {
   Magazine* spares_[kSizeClassCount] = {};
   uint32_t capacity_[kSizeClassCount] = {};
   FreeObject** seen_tops_[kSizeClassCount] = {};  // by ReturnUnused, null: used since,
-  PageCount seen_at_[kSizeClassCount] = {};       // and since when
+  PageCount seen_at_[kSizeClassCount] = {};       // and since when.
+  bool went_unused_[kSizeClassCount] = {};   // They went home for it, and were not wanted since.
+  PageCount went_at_[kSizeClassCount] = {};  // The turnover when they did.
 };
 
 }  // namespace prairie

@@ -287,6 +287,38 @@ TEST_F(HeapTest, WhatIsOfNoUseGoesHomeWhilePagesAreHandedOut) {
   for (void* object : objects) Delete(object);
 }
 
+TEST_F(HeapTest, LargeBlocksWantPagesToo) {
+  std::vector<void*> objects(30000);
+  for (void*& object : objects) object = New(48);
+  for (void* object : objects) Delete(object);
+  const size_t cached = heap.Stats().cached_bytes;
+  objects.resize(300);
+  for (void*& object : objects) object = New(64 * kKiB);
+  const size_t left = heap.Stats().cached_bytes;
+  EXPECT_LT(left, cached / 2);
+  for (void* object : objects) Delete(object);
+}
+
+TEST_F(HeapTest, ThreadsThatEndLeaveNoMoreThanTheShare) {
+  constexpr int kThreads = 12;
+  for (int i = 0; i < kThreads; ++i) {
+    std::thread([] {
+      // Two magazines of each class.
+      std::vector<void*> objects;
+      for (int c = 1; c < kSizeClassCount; ++c) {
+        for (uint32_t n = 0; n < 2 * kSizeClasses[c].max_cached; ++n) {
+          objects.push_back(New(kSizeClasses[c].size));
+        }
+      }
+      for (void* object : objects) Delete(object);
+    }).join();
+    const HeapStats now = heap.Stats();
+    const size_t share = std::max(now.pages.frontier_bytes / 16, 16 * kMiB);
+    const size_t in_this_thread = kSizeClassCount * 2 * 32 * kKiB;
+    ASSERT_LE(now.cached_bytes, share + in_this_thread) << "after thread " << i;
+  }
+}
+
 // A destructor of thread-specific data may run after the cache's own.
 TEST_F(HeapTest, AThreadMayAllocateAndFreeInItsLastDestructors) {
   static pthread_key_t key;

@@ -235,9 +235,27 @@ TEST_P(ThreadCacheTest, WhatIsWantedSoonAfterItWentHomeStaysLonger) {
   cache_.ReturnUnused(c, {1}, transfer, &fault);
   cache_.ReturnUnused(c, patience + PageCount{1}, transfer, &fault);
   ASSERT_EQ(cache_.cached_count(c), 0U);
-  EXPECT_EQ(transfer.patience(), patience);
+  ThreadCache other;
+  ASSERT_TRUE(other.Refill(c, transfer));
+  EXPECT_EQ(transfer.patience(), patience) << "the other one could not have had them";
   Pop(c);
   EXPECT_EQ(transfer.patience(), patience + patience);
+  other.Flush(heap().transfers());
+}
+
+TEST_P(ThreadCacheTest, AFlushHomeTakesNoMemory) {
+  const SizeClass c = ClassOfSize(64);
+  for (FreeObject* object : PopMany(c, 600)) Push(c, object);
+  // Uses up what is committed of the metadata.
+  heap().os().FailFromNth(1);
+  while (heap().metadata().Allocate(64) != nullptr) {
+  }
+  const int calls = heap().os().calls();
+  EXPECT_FALSE(cache_.Flush(heap().transfers(), true));
+  EXPECT_EQ(heap().os().calls(), calls);
+  EXPECT_EQ(Out(c), heap().transfer(c).cached_count());
+  heap().os().Heal();
+  heap().Check();
 }
 
 TEST_P(ThreadCacheTest, AClassThatIsAsItWasButWasUsedIsNotUnused) {
