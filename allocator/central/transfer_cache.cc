@@ -33,7 +33,7 @@ Magazine* TransferCache::Give(Magazine* full, ListFault* fault) {
     SpinLockHolder holder(lock_);
     if (used_ < (central_.frugal() ? kFrugalSlots : kSlots) && EnsureSlots()) {
       last_use_ = central_.turnover();
-      full_[used_++] = full;
+      Slot(used_++) = full;
       if (used_ == 1) central_.transferring().Set(central_.size_class(), true);
       Count(full->count, true);
       return empty_count_ > 0 ? empty_[--empty_count_] : nullptr;
@@ -134,9 +134,11 @@ bool TransferCache::ReturnOldest(ListFault* fault) {
 }
 
 void TransferCache::RemoveOldest(uint32_t count, Magazine** removed) {
-  std::copy_n(full_, count, removed);
-  for (uint32_t i = 0; i < count; ++i) Count(full_[i]->count, false);
-  std::copy(full_ + count, full_ + used_, full_);
+  for (uint32_t i = 0; i < count; ++i) {
+    removed[i] = Slot(i);
+    Count(removed[i]->count, false);
+  }
+  oldest_ = (oldest_ + count) % kSlots;
   used_ -= count;
   if (count > 0 && used_ == 0) central_.transferring().Set(central_.size_class(), false);
 }
@@ -144,7 +146,7 @@ void TransferCache::RemoveOldest(uint32_t count, Magazine** removed) {
 size_t TransferCache::cached_count() {
   SpinLockHolder holder(lock_);
   size_t count = 0;
-  for (uint32_t i = 0; i < used_; ++i) count += full_[i]->count;
+  for (uint32_t i = 0; i < used_; ++i) count += Slot(i)->count;
   return count;
 }
 

@@ -75,11 +75,13 @@ class TransferCache {
   static constexpr uint32_t kMostEmpty = 4;
   static constexpr uint32_t kMostAtATime = 16;
 
+  // The `age`-th oldest magazine; requires the lock.
+  Magazine*& Slot(uint32_t age) { return full_[(oldest_ + age) % kSlots]; }
   // So many objects came in, or went out; requires the lock.
   void Count(uint32_t objects, bool in);
   // The newest magazine; requires the lock and used_ > 0.
   Magazine* Pop() {
-    Magazine* const full = full_[--used_];
+    Magazine* const full = Slot(--used_);
     if (used_ < least_used_) least_used_ = used_;
     if (used_ == 0) central_.transferring().Set(central_.size_class(), false);
     Count(full->count, false);
@@ -95,6 +97,7 @@ class TransferCache {
 
   SpinLock lock_{LockRank::kTransferCache};
   uint32_t used_ = 0;
+  uint32_t oldest_ = 0;      // where in full_, which is a ring
   uint32_t least_used_ = 0;  // since the last ReturnIdle
   uint32_t empty_count_ = 0;
   PageCount last_use_;        // the turnover of the page heap then

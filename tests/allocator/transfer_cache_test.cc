@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <vector>
 
 #include "tests/support/magazines.h"
@@ -261,6 +262,21 @@ TEST_P(TransferCacheTest, TheOldestGoesHomeWhenAsked) {
   }
   EXPECT_FALSE(cache().ReturnOldest(&fault));
   EXPECT_FALSE(fault);
+  heap().Check();
+}
+
+TEST_P(TransferCacheTest, TheOldestIsTheOldestHoweverManyCameAndWent) {
+  std::deque<FreeObject*> waiting;
+  ListFault fault;
+  for (int i = 0; i < 300; ++i) {
+    waiting.push_back(*GiveFresh(1)->cells());
+    if (waiting.size() < 5) continue;
+    ASSERT_TRUE(cache().ReturnOldest(&fault));
+    EXPECT_FALSE(central().IsAllocated(waiting.front())) << i;
+    waiting.pop_front();
+    for (FreeObject* object : waiting) ASSERT_TRUE(central().IsAllocated(object)) << i;
+    EXPECT_EQ(*Give(Take(1))->cells(), waiting.back()) << "the newest comes out first";
+  }
   heap().Check();
 }
 
