@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "allocator/fast_path/fast_path.h"
+#include "tests/support/needs.h"
 
 namespace prairie {
 namespace {
@@ -283,8 +284,8 @@ TEST_F(HeapTest, WhatIsOfNoUseGoesHomeWhilePagesAreHandedOut) {
   }
   EXPECT_GE(heap.Stats().cached_bytes, cached) << "nobody could have used the memory";
   for (void*& object : objects) object = New(400);
-  const size_t left = heap.Stats().cached_bytes;
-  EXPECT_LT(left, cached / 4);
+  // Where caches are small, there is little to see.
+  EXPECT_LT(heap.Stats().cached_bytes, cached / 4 + 64 * kKiB);
   for (void* object : objects) Delete(object);
 }
 
@@ -295,12 +296,12 @@ TEST_F(HeapTest, LargeBlocksWantPagesToo) {
   const size_t cached = heap.Stats().cached_bytes;
   objects.resize(300);
   for (void*& object : objects) object = New(64 * kKiB);
-  const size_t left = heap.Stats().cached_bytes;
-  EXPECT_LT(left, cached / 2);
+  EXPECT_LT(heap.Stats().cached_bytes, cached / 2 + 64 * kKiB);
   for (void* object : objects) Delete(object);
 }
 
 TEST_F(HeapTest, ThreadsThatEndLeaveNoMoreThanTheShare) {
+  PRAIRIE_NEEDS_MEMORY(256, "12 threads with two magazines of each class");
   constexpr int kThreads = 12;
   std::barrier all_have_freed(kThreads);
   std::vector<std::thread> threads;
