@@ -116,8 +116,8 @@ class PageHeap {
   // Whether `page`, below the frontier, is committed. Without the lock: it may be out of date.
   bool IsUsable(PageId page) const { return index_.All(Bits::kUsable, {page, {1}}); }
 
-  // Pages handed out so far, wrapping round: by it caches tell whether what they hold is of use. Any
-  // thread, without the lock.
+  // Pages handed out so far, wrapping round: by it caches tell whether what they hold is of use.
+  // Any thread, without the lock.
   PageCount turnover() const { return {turnover_.load(std::memory_order_relaxed)}; }
 
   PageHeapStats stats();
