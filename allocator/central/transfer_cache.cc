@@ -31,7 +31,7 @@ Magazine* TransferCache::Take(Magazine* empty, uint32_t most) {
 Magazine* TransferCache::Give(Magazine* full, ListFault* fault) {
   {
     SpinLockHolder holder(lock_);
-    if (used_ < (central_.frugal() ? kFrugalSlots : kSlots) && EnsureSlots()) {
+    if (EnsureSlot()) {
       last_use_ = central_.turnover();
       Slot(used_++) = full;
       if (used_ == 1) central_.transferring().Set(central_.size_class(), true);
@@ -44,9 +44,16 @@ Magazine* TransferCache::Give(Magazine* full, ListFault* fault) {
   return full;
 }
 
-bool TransferCache::EnsureSlots() {
-  if (PRAIRIE_UNLIKELY(full_ == nullptr)) full_ = magazines().AllocateSlots(kSlots);
-  return full_ != nullptr;
+bool TransferCache::EnsureSlot() {
+  const uint32_t most = central_.frugal() ? kFrugalSlots : kSlots;
+  if (PRAIRIE_UNLIKELY(used_ == 0 && slots_ < most)) {
+    if (Magazine** const slots = magazines().AllocateSlots(most); slots != nullptr) {
+      full_ = slots;
+      slots_ = most;
+      oldest_ = 0;
+    }
+  }
+  return used_ < std::min(slots_, most);
 }
 
 void TransferCache::Count(uint32_t objects, bool in) {
@@ -138,7 +145,7 @@ void TransferCache::RemoveOldest(uint32_t count, Magazine** removed) {
     removed[i] = Slot(i);
     Count(removed[i]->count, false);
   }
-  oldest_ = (oldest_ + count) % kSlots;
+  if (count > 0) oldest_ = (oldest_ + count) & (slots_ - 1);
   used_ -= count;
   if (count > 0 && used_ == 0) central_.transferring().Set(central_.size_class(), false);
 }

@@ -11,12 +11,12 @@ namespace prairie {
 // fit is taken apart and returned to the spans by the central list. Who takes one leaves an empty
 // one, which is for whoever brings the next. It is a stack, so what a burst of frees has left at
 // the bottom and nobody needs is known by a low-water mark: see ReturnIdle. Invariant: least_used_
-// <= used_ <= kSlots; full_ is null only while used_ is 0. Thread safety: any thread; one lock for
-// each class.
+// <= used_ <= slots_, a power of two or 0. Thread safety: any thread; one lock for each class.
 class TransferCache {
  public:
   static constexpr PageCount kLeastPatience = {64};
   static constexpr PageCount kMostPatience = {4096};
+  static constexpr uint32_t kFrugalPart = 8;
 
   constexpr TransferCache() = default;
 
@@ -46,7 +46,10 @@ class TransferCache {
   // fault is noted.
   void ReturnUnused(ListFault* fault);
   // How many pages must be handed out before what is unused goes home, here and in thread caches.
-  PageCount patience() const { return {patience_.load(std::memory_order_relaxed)}; }
+  PageCount patience() const {
+    const uint32_t patience = patience_.load(std::memory_order_relaxed);
+    return {central_.frugal() ? patience / kFrugalPart : patience};
+  }
   // To be called when objects that went home as unused, at the turnover `went`, are wanted again:
   // more patience if that is soon, less if it is long after.
   void Learn(PageCount went);
@@ -76,7 +79,7 @@ class TransferCache {
   static constexpr uint32_t kMostAtATime = 16;
 
   // The `age`-th oldest magazine; requires the lock.
-  Magazine*& Slot(uint32_t age) { return full_[(oldest_ + age) % kSlots]; }
+  Magazine*& Slot(uint32_t age) { return full_[(oldest_ + age) & (slots_ - 1)]; }
   // So many objects came in, or went out; requires the lock.
   void Count(uint32_t objects, bool in);
   // The newest magazine; requires the lock and used_ > 0.
@@ -87,8 +90,8 @@ class TransferCache {
     Count(full->count, false);
     return full;
   }
-  // Room for kSlots magazines, if there is memory; requires the lock.
-  bool EnsureSlots();
+  // Room for one more magazine, if it may have more and there is memory; requires the lock.
+  bool EnsureSlot();
   // Takes the `count` oldest out; requires the lock.
   void RemoveOldest(uint32_t count, Magazine** removed);
   // Empties `full` into the central list and keeps nothing of it.
@@ -107,6 +110,7 @@ class TransferCache {
   std::atomic<size_t> held_{0};  // bytes
   Magazine* empty_[kMostEmpty] = {};
   Magazine** full_ = nullptr;
+  uint32_t slots_ = 0;  // in full_; only grows, while it is empty
   CentralList central_;
 };
 

@@ -187,9 +187,8 @@ void Heap::KeepForLast(SizeClass c) {
 
 PRAIRIE_ALWAYS_INLINE void Heap::LookAfterIdle(ThreadCache& cache) {
   const uint32_t call = ++cache.slow_calls;
-  if (PRAIRIE_UNLIKELY(call % kSlowCallsForAPage == 0)) {
-    cache.call_time = cache.call_time + PageCount{1};
-  }
+  const uint32_t for_a_page = page_heap_.frugal() ? 1 : kSlowCallsForAPage;
+  if (PRAIRIE_UNLIKELY(call % for_a_page == 0)) cache.call_time = cache.call_time + PageCount{1};
   ReturnUnused(cache);
   if (PRAIRIE_UNLIKELY(call % kSlowCallsToALook == 0)) LookAtClock();
 }

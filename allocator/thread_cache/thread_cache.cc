@@ -124,10 +124,7 @@ void ThreadCache::ReturnUnused(SizeClass c, PageCount now, TransferCache& transf
     seen_at_[c] = now;
     return;
   }
-  if (now - seen_at_[c] < TransferCache::kLeastPatience || cached_count(c) == 0 ||
-      now - seen_at_[c] < transfer.patience()) {
-    return;
-  }
+  if (cached_count(c) == 0 || now - seen_at_[c] < transfer.patience()) return;
   went_unused_[c] = true;
   went_at_[c] = transfer.turnover();
   for (Magazine* const each : {Counted(c), spares_[c]}) {
