@@ -234,6 +234,28 @@ TEST_P(TransferCacheTest, WhatHoldsAnythingIsKnown) {
   EXPECT_EQ(all.NextAfter(1), 0);
 }
 
+TEST_P(TransferCacheTest, UnderALimitItHoldsLittleAndIsImpatient) {
+  const PageCount patience = cache().patience();
+  heap().os().set_address_space_limit(256 * kMiB);
+  heap().page_heap().ObserveLimits();
+  ASSERT_TRUE(heap().page_heap().frugal());
+  EXPECT_LT(cache().patience(), patience);
+  for (int i = 0; i < 10; ++i) GiveFresh(1);
+  const size_t few = cache().cached_count();
+  EXPECT_GT(few, 0U);
+  EXPECT_LT(few, 5U);
+  heap().os().set_address_space_limit(64 * kGiB);
+  heap().page_heap().ObserveLimits();
+  ASSERT_FALSE(heap().page_heap().frugal());
+  // The few slots are replaced once they are empty.
+  cache().Flush();
+  std::vector<Magazine*> given;
+  for (int i = 0; i < 50; ++i) given.push_back(GiveFresh(1));
+  EXPECT_EQ(cache().cached_count(), 50U);
+  EXPECT_EQ(Take(1), given.back());
+  heap().Check();
+}
+
 TEST_P(TransferCacheTest, WithoutMemoryForSlotsMagazinesGoToTheSpans) {
   const SizeClass c = ClassOfSize(128);
   TransferCache& other = heap().transfer(c);
