@@ -132,6 +132,7 @@ bool Heap::Refill(SizeClass c) {
   ThreadCache* const cache = CacheForThisThread();
   if (cache == nullptr) return false;
   LookAfterIdle(*cache);
+  page_heap_.CollapseIfDue();
   return cache->Refill(c, transfers_[c]);
 }
 
@@ -256,7 +257,8 @@ bool Heap::ReturnIdle(uint64_t now, bool in_background) {
     // Should two threads find that at once, a class may come a little early.
     idle_due_.store(now + kEpochMilliseconds, std::memory_order_relaxed);
     idle_class_.store(1, std::memory_order_relaxed);
-    page_heap_.ReleaseIdle(now);
+    while (!page_heap_.ReleaseIdle(now) && in_background) {
+    }
   }
   ReportFault(fault);
   return over;
@@ -279,6 +281,7 @@ Span* Heap::AllocateLarge(size_t size, size_t alignment) {
   }
   // A program that uses large blocks only makes no slow call.
   if (ThreadCache* const own = OwnCache(); own != nullptr) ReturnUnused(*own);
+  page_heap_.CollapseIfDue();
   const PageCount pages = PagesFor(size);
   const PageCount aligned = alignment <= kPageSize ? PageCount{1} : PagesFor(alignment);
   Span* const span = AllocateOrFail(

@@ -159,15 +159,22 @@ void PageHeap::AdviseHugePages(PageRun run) {
     if (end > run.end()) advised_ = advised;
     if (collapse_end_.value == 0) collapse_end_ = advised.begin;
   }
-  if (may_collapse_) CollapseNext();
+  if (may_collapse_) NoteNextCollapse();
 }
 
-// One with every commit, since other threads wait meanwhile.
-void PageHeap::CollapseNext() {
+// One with every commit, since other threads' page faults wait meanwhile.
+void PageHeap::NoteNextCollapse() {
   const PageRun run = {next_collapse_, kHugePages};
   if (run.end() > collapse_end_) return;
   next_collapse_ = run.end();
-  if (HasItsMemory(run)) arena_->os().CollapseToHugePage(arena_->AddressOf(run.begin));
+  if (HasItsMemory(run)) collapse_due_.store(run.end().value, std::memory_order_relaxed);
+}
+
+// What happens to the pages meanwhile does not matter: a collapse never changes what they hold.
+void PageHeap::CollapseNow() {
+  const uint32_t end = collapse_due_.exchange(0, std::memory_order_relaxed);
+  if (end == 0 || !arena_->reserved()) return;
+  arena_->os().CollapseToHugePage(arena_->AddressOf({end - kHugePages.value}));
 }
 
 // Whether nearly all of `run` was touched, as far as can be told without a call: its pages were

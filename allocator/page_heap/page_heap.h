@@ -90,8 +90,16 @@ class PageHeap {
   // Returns up to `most` free pages to the system, highest first. Returns how many it got rid of.
   PageCount ReleaseFree(PageCount most, Release what = Release::kMemory);
 
-  // If it is time, returns what has been free and unused since the last time. `now`: milliseconds.
-  void ReleaseIdle(uint64_t now);
+  // If it is time, returns some of what has been free and unused since the last time: not more than
+  // a program may wait for. True if nothing is left to do until the next time, else the next calls
+  // go on. `now`: milliseconds.
+  bool ReleaseIdle(uint64_t now);
+
+  // If a commit has found memory that came before huge pages were asked for: makes one of it. It
+  // takes about a millisecond, so no lock may be held. Any thread, without the lock.
+  void CollapseIfDue() {
+    if (PRAIRIE_UNLIKELY(collapse_due_.load(std::memory_order_relaxed) != 0)) CollapseNow();
+  }
 
   // RLIMIT_AS may have been set since the arena was reserved: if it leaves no room beside the
   // reservation, the arena goes over to the unreserved mode. The page heap looks by itself before
@@ -166,7 +174,8 @@ class PageHeap {
   // Free pages of `run` that belong to somebody else become part of a hole.
   void GiveUp(PageRun run);
   void AdviseHugePages(PageRun run);
-  void CollapseNext();
+  void NoteNextCollapse();
+  void CollapseNow();
   bool HasItsMemory(PageRun run) const;
   // Change the usable bits of a run that has them all alike, and what is counted of them.
   void SetUsable(PageRun run);
@@ -177,7 +186,15 @@ class PageHeap {
   // Takes a free, usable run out of the index; returns whether it reads as zero.
   bool Take(PageRun run);
   void GiveBack(PageRun run);
+  // Whether giving back `what` leaves pages usable, and which free pages there are to give back.
+  bool KeepsAccess(Release what) const { return arena_->reserved() && what == Release::kMemory; }
+  Bits ReleasableBits(Release what) const;
+  // Gives back a free run. Returns how much of it that was: not more than the run, perhaps nothing.
+  PageCount ReleaseRun(PageRun run, Release what);
   PageCount ReleaseFreeLocked(PageCount most, Release what);
+  void BeginEpoch(uint64_t now);
+  // The next step of ReleaseIdle; REQUIRES: something is owed.
+  bool ReleaseOwed();
   void Retire(Span* span);
   bool TakeAccess(PageRun run);
   Span* MappedAt(PageId first_page) const;
@@ -216,6 +233,7 @@ class PageHeap {
   PageRun advised_;  // Huge pages have been asked for here, beyond the frontier of that time.
   // Of what was committed before huge pages were asked for, the next to become one, and the end.
   PageId next_collapse_, collapse_end_;
+  std::atomic<uint32_t> collapse_due_{0};  // the end of the one to be made; 0: none
 
   int islands_ = 0;    // maximal runs of usable pages
   int conflicts_ = 0;  // conflicts in a row that were too large to be explored
@@ -228,6 +246,14 @@ class PageHeap {
   // Idle release: the fewest dirty free pages since the epoch began were of no use to anyone.
   PageCount least_free_dirty_;
   uint64_t epoch_start_ = 0;
+  // What is to go back in this epoch: so many pages, at most so many with a call, of the runs below
+  // `end` those that are not shorter than `least`, and then of all.
+  struct {
+    PageCount pages;
+    PageCount at_once;
+    PageCount least;
+    PageId end;
+  } owed_;
 };
 
 }  // namespace prairie

@@ -2,7 +2,8 @@
 //
 // No thread of its own: whoever frees a span looks at the clock. What has lain free and dirty for
 // a whole epoch, whatever the comings and goings in it, was of no use to anyone; half of that goes
-// back, so that an idle heap decays and a busy one keeps its working set.
+// back, so that an idle heap decays and a busy one keeps its working set. A little at a time: the
+// program waits meanwhile, and so do all who want pages.
 #include <algorithm>
 
 #include "allocator/base/report.h"
@@ -13,38 +14,54 @@ namespace {
 
 // Below this much, giving back saves less than the faults that follow cost.
 constexpr PageCount kKeep = PagesFor(2 * kMiB);
+// What is shorter comes last: it costs a call all the same, and breaks a huge page.
+constexpr PageCount kLongRun = PagesFor(256 * kKiB);
+
+// Bounds on what one look at the clock may cost: system calls, how much each gives back, unless so
+// much is owed that it would take too long, and runs that are only looked at.
+constexpr int kReleasesAtATime = 4;
+constexpr PageCount kReleasedAtOnce = PagesFor(2 * kMiB);
+constexpr uint32_t kMostReleases = 32;
+constexpr int kLooksAtATime = 256;
 
 }  // namespace
+
+// In the unreserved mode what is usable costs address space even when it is clean.
+PageIndex::Bits PageHeap::ReleasableBits(Release what) const {
+  return KeepsAccess(what) ? Bits::kDirty : Bits::kUsable;
+}
+
+PageCount PageHeap::ReleaseRun(PageRun run, Release what) {
+  if (os_unit_.value > 1) {
+    // Whole OS pages within the run.
+    const uint32_t first = static_cast<uint32_t>(RoundUp(run.begin.value, os_unit_.value));
+    const uint32_t last = static_cast<uint32_t>(RoundDown(run.end().value, os_unit_.value));
+    if (first >= last) return {0};
+    run = {{first}, {last - first}};
+  }
+  const PageCount dirty = index_.Count(Bits::kDirty, run);
+  if (KeepsAccess(what) || !MayOpenGap(run)) {
+    if (dirty.value == 0 || !arena_->Discard(run)) return {0};
+  } else {
+    if (!arena_->Release(run)) return {0};
+    ClearUsable(run);
+    advised_ = {};  // It may be forgotten with the access.
+  }
+  index_.Clear(Bits::kDirty, run);
+  free_dirty_ = free_dirty_ - dirty;
+  least_free_dirty_ = std::min(least_free_dirty_, free_dirty_);
+  return run.length;
+}
 
 PageCount PageHeap::ReleaseFreeLocked(PageCount most, Release what) {
   PageCount released;
   PageId end = frontier_;
   PageRun run;
-  // In the unreserved mode what is usable costs address space even when it is clean.
-  const bool keep_access = arena_->reserved() && what == Release::kMemory;
-  const Bits kind = keep_access ? Bits::kDirty : Bits::kUsable;
+  const Bits kind = ReleasableBits(what);
   while (released < most && index_.LastFreeWith(kind, end, most - released, &run)) {
     end = run.begin;
-    if (os_unit_.value > 1) {
-      // Whole OS pages within the run.
-      const uint32_t first = static_cast<uint32_t>(RoundUp(run.begin.value, os_unit_.value));
-      const uint32_t last = static_cast<uint32_t>(RoundDown(run.end().value, os_unit_.value));
-      if (first >= last) continue;
-      run = {{first}, {last - first}};
-    }
-    const PageCount dirty = index_.Count(Bits::kDirty, run);
-    if (keep_access || !MayOpenGap(run)) {
-      if (dirty.value == 0 || !arena_->Discard(run)) continue;
-    } else {
-      if (!arena_->Release(run)) continue;
-      ClearUsable(run);
-      advised_ = {};  // It may be forgotten with the access.
-    }
-    index_.Clear(Bits::kDirty, run);
-    free_dirty_ = free_dirty_ - dirty;
-    released = released + run.length;
+    released = released + ReleaseRun(run, what);
   }
-  least_free_dirty_ = std::min(least_free_dirty_, free_dirty_);
   return released;
 }
 
@@ -60,16 +77,47 @@ PageCount PageHeap::ReleaseFree(PageCount most, Release what) {
   return ReleaseFreeLocked(most, what);
 }
 
-void PageHeap::ReleaseIdle(uint64_t now) {
+bool PageHeap::ReleaseIdle(uint64_t now) {
   SpinLockHolder holder(lock_);
-  if (now < epoch_start_ + kEpochMilliseconds) return;
+  if (now >= epoch_start_ + kEpochMilliseconds) BeginEpoch(now);
+  return owed_.pages.value == 0 || ReleaseOwed();
+}
+
+void PageHeap::BeginEpoch(uint64_t now) {
   ObserveLimitsLocked();
   FlushRecent();
+  owed_ = {};
   if (least_free_dirty_ > kKeep) {
-    ReleaseFreeLocked({(least_free_dirty_ - kKeep).value / 2 + 1}, Release::kMemory);
+    owed_.pages = RoundToOsPages({(least_free_dirty_ - kKeep).value / 2 + 1});
+    owed_.at_once =
+        RoundToOsPages(std::max(kReleasedAtOnce, PageCount{owed_.pages.value / kMostReleases}));
+    owed_.least = std::min(kLongRun, owed_.pages);
+    owed_.end = frontier_;
   }
   epoch_start_ = now;
   least_free_dirty_ = free_dirty_;
+}
+
+bool PageHeap::ReleaseOwed() {
+  const Bits kind = ReleasableBits(Release::kMemory);
+  int releases = 0;
+  for (int looks = 0; looks < kLooksAtATime && releases < kReleasesAtATime; ++looks) {
+    PageRun run;
+    if (!index_.LastFreeWith(kind, owed_.end, std::min(owed_.pages, owed_.at_once), &run)) {
+      if (owed_.least.value <= 1) owed_.pages = {0};
+      if (owed_.pages.value == 0) return true;
+      owed_.least = {1};
+      owed_.end = frontier_;
+      continue;
+    }
+    owed_.end = run.begin;
+    if (run.length < owed_.least) continue;
+    const PageCount released = ReleaseRun(run, Release::kMemory);
+    owed_.pages = owed_.pages - std::min(released, owed_.pages);
+    if (owed_.pages.value == 0) return true;
+    ++releases;
+  }
+  return false;
 }
 
 void PageHeap::CheckInvariants() {

@@ -27,6 +27,7 @@ class HugePagesTest : public TestWithHeap {
     std::vector<Span*> spans;
     while (pages().stats().committed_bytes < bytes) {
       spans.push_back(pages().Allocate(PagesFor(kMiB / 2), {1}, kind));
+      pages().CollapseIfDue();
     }
     return spans;
   }
@@ -73,6 +74,19 @@ TEST_P(HugePagesTest, WhatCameBeforeHugePagesBecomesSome) {
     EXPECT_EQ(Collapsed(), mode == HugePages::kAuto ? 3 : 0) << "the fourth is one already";
     heap().Check();
   }
+}
+
+// It takes long: not while the page heap's lock is held.
+TEST_P(HugePagesTest, NoneBecomesOneBeforeItIsAskedFor) {
+  NewHeapWith(HugePages::kAuto);
+  while (pages().stats().committed_bytes < 40 * kMiB) {
+    pages().Allocate(PagesFor(kMiB / 2), {1}, SpanKind::kSmall);
+  }
+  EXPECT_EQ(Collapsed(), 0);
+  pages().CollapseIfDue();
+  EXPECT_EQ(Collapsed(), 1);
+  pages().CollapseIfDue();
+  EXPECT_EQ(Collapsed(), 1) << "and once only";
 }
 
 TEST_P(HugePagesTest, AFailureChangesNothing) {

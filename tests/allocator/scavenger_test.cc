@@ -30,6 +30,17 @@ class ScavengerTest : public TestWithHeap {
     for (Span* span : spans) pages().Free(span);
   }
   size_t Dirty() { return pages().stats().free_dirty_bytes; }
+  // All that one epoch has to give back, in as many steps as it takes.
+  void ReleaseIdle(uint64_t now) {
+    while (!pages().ReleaseIdle(now)) {
+    }
+  }
+  // Dirty free runs of a page each, and live pages between them.
+  void MakeShortRuns(int count) {
+    std::vector<Span*> spans;
+    for (int i = 0; i < 2 * count; ++i) spans.push_back(Large(kPageSize));
+    for (int i = 0; i < 2 * count; i += 2) pages().Free(spans[static_cast<size_t>(i)]);
+  }
 };
 
 // The unreserved mode gives back at once and keeps too little for the rest to show.
@@ -121,17 +132,17 @@ TEST_P(UnreservedScavengerTest, GivesAddressesBackAtOnce) {
 
 TEST_P(ReservedScavengerTest, AnIdleHeapDecays) {
   uint64_t now = 1'000'000;
-  pages().ReleaseIdle(now);
+  ReleaseIdle(now);
   MakeDirty(64 * kMiB);
   const size_t full = Dirty();
   ASSERT_GE(full, 64 * kMiB);
-  pages().ReleaseIdle(now += 100);
+  ReleaseIdle(now += 100);
   EXPECT_EQ(Dirty(), full) << "not yet an epoch";
-  pages().ReleaseIdle(now += 200);
+  ReleaseIdle(now += 200);
   EXPECT_EQ(Dirty(), full) << "an epoch, but not all of it idle";
   size_t last = full;
   for (int epoch = 0; epoch < 20; ++epoch) {
-    pages().ReleaseIdle(now += 250);
+    ReleaseIdle(now += 250);
     EXPECT_LE(Dirty(), last);
     if (last > 4 * kMiB) {
       EXPECT_LT(Dirty(), last) << "epoch " << epoch;
@@ -146,14 +157,71 @@ TEST_P(ReservedScavengerTest, AnIdleHeapDecays) {
 
 TEST_P(ReservedScavengerTest, ABusyHeapKeepsItsWorkingSet) {
   uint64_t now = 1'000'000;
-  pages().ReleaseIdle(now);
+  ReleaseIdle(now);
   const int discards = heap().os().calls(Call::kDiscard);
   for (int epoch = 0; epoch < 20; ++epoch) {
     MakeDirty(32 * kMiB);  // All of it is used in every epoch.
-    pages().ReleaseIdle(now += 250);
+    ReleaseIdle(now += 250);
   }
   EXPECT_EQ(heap().os().calls(Call::kDiscard), discards);
   EXPECT_GE(Dirty(), 32 * kMiB);
+}
+
+// The program waits meanwhile, and everybody who wants pages.
+TEST_P(ReservedScavengerTest, ALookMakesFewCalls) {
+  uint64_t now = 1'000'000;
+  MakeShortRuns(1000);
+  ReleaseIdle(now);
+  ReleaseIdle(now += 250);  // In the one before that all of it was used.
+  const size_t full = Dirty();
+  const auto discards = [this] { return heap().os().calls(Call::kDiscard); };
+  int before = discards();
+  bool done = pages().ReleaseIdle(now += 250);
+  EXPECT_FALSE(done);
+  int looks = 0;
+  for (; !done; ++looks) {
+    EXPECT_LE(discards() - before, 4);
+    before = discards();
+    done = pages().ReleaseIdle(now);
+    heap().Check();
+  }
+  EXPECT_GT(looks, 10);
+  EXPECT_LT(looks, 400) << "and not without end";
+  EXPECT_LE(Dirty(), full - (full - 2 * kMiB) / 2) << "in the end it was half";
+  before = discards();
+  EXPECT_TRUE(pages().ReleaseIdle(now + 1));
+  EXPECT_EQ(discards(), before) << "and no more before the next epoch";
+}
+
+// Each costs a call, and breaks a huge page.
+TEST_P(ReservedScavengerTest, ShortRunsComeLast) {
+  MakeDirty(16 * kMiB);
+  MakeShortRuns(50);
+  Span* const low = pages().Allocate(PagesFor(8 * kMiB), {1}, SpanKind::kLarge);
+  MakeShortRuns(50);  // Above the others: the highest come first.
+  pages().Free(low);
+  uint64_t now = 1'000'000;
+  for (int i = 0; i < 2; ++i) ReleaseIdle(now += 250);
+  const int before = heap().os().calls(Call::kDiscard);
+  const size_t dirty = Dirty();
+  ReleaseIdle(now += 250);
+  EXPECT_LT(Dirty(), dirty - 2 * kMiB);
+  EXPECT_LE(heap().os().calls(Call::kDiscard) - before, 8) << "a few of some MiB each";
+}
+
+TEST_P(ReservedScavengerTest, AStepThatFailsIsNotRepeatedForEver) {
+  MakeShortRuns(1000);
+  uint64_t now = 1'000'000;
+  for (int i = 0; i < 2; ++i) ReleaseIdle(now += 250);
+  heap().os().FailFromNth(1);
+  const size_t before = Dirty();
+  ReleaseIdle(now += 250);  // It ends.
+  EXPECT_GT(heap().os().failures(), 0);
+  EXPECT_EQ(Dirty(), before);
+  heap().os().Heal();
+  ReleaseIdle(now += 250);
+  EXPECT_LT(Dirty(), before);
+  heap().Check();
 }
 
 // Threads read the clock before they take the lock, so a reading may be older than the epoch.
