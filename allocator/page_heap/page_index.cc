@@ -27,6 +27,20 @@ uint32_t NextBit(const uint64_t (&words)[n], bool value, uint32_t from, uint32_t
   return limit;
 }
 
+// Behind the last position below `limit` whose bit equals `value`; 0 if there is none.
+template <size_t n>
+uint32_t BitAfterLast(const uint64_t (&words)[n], bool value, uint32_t limit) {
+  while (limit > 0) {
+    const uint32_t last = limit - 1;
+    uint64_t word = words[last / 64];
+    if (!value) word = ~word;
+    word <<= 63 - last % 64;
+    if (word != 0) return limit - static_cast<uint32_t>(std::countl_zero(word));
+    limit = last / 64 * 64;
+  }
+  return 0;
+}
+
 }  // namespace
 
 void PageIndex::Init(const Arena& arena) {
@@ -74,18 +88,24 @@ void PageIndex::RaiseTopLevel() {
 }
 
 PageIndex::Summary PageIndex::Summarize(const uint64_t (&words)[kChunkWords]) {
-  Summary summary = {0, 0, 0};
-  uint32_t position = 0;
-  while (position < kChunkPages) {
-    const uint32_t begin = NextBit(words, true, position, kChunkPages);
-    if (begin == kChunkPages) break;
+  Summary summary = Ends(words);
+  summary.longest = 0;
+  for (uint32_t begin = 0; begin < kChunkPages;) {
+    begin = NextBit(words, true, begin, kChunkPages);
     const uint32_t end = NextBit(words, false, begin, kChunkPages);
-    if (begin == 0) summary.start = end;
-    if (end == kChunkPages) summary.end = end - begin;
     summary.longest = std::max(summary.longest, end - begin);
-    position = end;
+    begin = end;
   }
   return summary;
+}
+
+PageIndex::Summary PageIndex::Ends(const uint64_t (&words)[kChunkWords]) {
+  const uint32_t start = NextBit(words, false, 0, kChunkPages);
+  return {start, start, kChunkPages - BitAfterLast(words, false, kChunkPages)};
+}
+
+uint32_t PageIndex::RunAround(const uint64_t (&words)[kChunkWords], uint32_t begin, uint32_t end) {
+  return NextBit(words, false, end, kChunkPages) - BitAfterLast(words, false, begin);
 }
 
 PageIndex::Summary PageIndex::Merge(int child_level, uint32_t first_child) const {
@@ -102,11 +122,28 @@ PageIndex::Summary PageIndex::Merge(int child_level, uint32_t first_child) const
   return merged;
 }
 
-void PageIndex::UpdateSummaries(PageRun run) {
+// Looks at the run alone that has changed, as far as that can be: a chunk may hold a hundred
+// others.
+void PageIndex::UpdateChunk(uint32_t chunk, uint32_t begin, uint32_t end, bool free) {
+  Summary& summary = chunks_[chunk].summary;
+  auto& words = chunks_[chunk].words[static_cast<int>(Bits::kFree)];
+  const uint32_t around = RunAround(words, begin, end);
+  if (!free && around >= summary.longest) {  // Perhaps it was the longest.
+    summary = Summarize(words);
+    return;
+  }
+  const uint32_t longest = std::max(summary.longest, free ? around : 0);
+  summary = Ends(words);
+  summary.longest = longest;
+}
+
+void PageIndex::UpdateSummaries(PageRun run, bool free) {
   uint32_t first = run.begin.value >> kChunkShift;
   uint32_t last = (run.end().value - 1) >> kChunkShift;
   for (uint32_t i = first; i <= last; ++i) {
-    chunks_[i].summary = Summarize(chunks_[i].words[static_cast<int>(Bits::kFree)]);
+    const uint32_t base = i << kChunkShift;
+    UpdateChunk(i, std::max(run.begin.value, base) - base,
+                std::min(run.end().value - base, kChunkPages), free);
   }
   for (int level = 1; level <= top_level_; ++level) {
     first >>= kFanoutShift;
@@ -213,12 +250,12 @@ bool PageIndex::ForEachWord(Bits bits, PageRun run, Visit visit) const {
 
 void PageIndex::MarkFree(PageRun run) {
   Set(Bits::kFree, run);
-  UpdateSummaries(run);
+  UpdateSummaries(run, true);
 }
 
 void PageIndex::MarkUsed(PageRun run) {
   Clear(Bits::kFree, run);
-  UpdateSummaries(run);
+  UpdateSummaries(run, false);
 }
 
 void PageIndex::Set(Bits bits, PageRun run) {

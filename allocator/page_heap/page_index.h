@@ -96,13 +96,19 @@ class PageIndex {
   Summary& At(int level, uint32_t i) { return level == 0 ? chunks_[i].summary : level_[level][i]; }
 
   static Summary Summarize(const uint64_t (&words)[kChunkWords]);
+  // The same, but for the longest run.
+  static Summary Ends(const uint64_t (&words)[kChunkWords]);
+  // The length of the free run that [begin, end) is in, or would be in if it were free.
+  static uint32_t RunAround(const uint64_t (&words)[kChunkWords], uint32_t begin, uint32_t end);
   Summary Merge(int child_level, uint32_t first_child) const;
   // Entries of the top level in use.
   uint32_t TopEntries() const {
     return (chunk_count_ + (1u << (kFanoutShift * top_level_)) - 1) >> (kFanoutShift * top_level_);
   }
   void RaiseTopLevel();
-  void UpdateSummaries(PageRun run);
+  // After the pages [begin, end) of a chunk, or `run`, have become free or used.
+  void UpdateChunk(uint32_t chunk, uint32_t begin, uint32_t end, bool free);
+  void UpdateSummaries(PageRun run, bool free);
   // The lowest run of `length` free pages at or above page `from` in a range of entries.
   struct EntryRange {
     uint32_t begin, end;
