@@ -31,7 +31,7 @@ BUILT = {
 }
 EXAMPLES = """\
 examples:
-  scripts/bench                          everything, five rounds, under an hour; rewrites docs/
+  scripts/bench                          everything, five rounds, an hour or more; rewrites docs/
   scripts/bench --quick                  one round of smaller jobs, in under five minutes
   scripts/bench --only perl,batch_lifo   some rows
   scripts/bench --peer mine=/path/libmine.so --allocators prairie,mine --rounds 7

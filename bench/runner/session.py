@@ -12,6 +12,11 @@ from samples import Sample, outliers
 FIRST_WARM_MIB = 256  # until the first run of a row has shown its peak
 WARM_FACTOR = 1.3
 
+# What takes less than a second even on the fastest is measured several times in each round: of
+# single runs of a tenth of a second half may be disturbed.
+LONG_ENOUGH = 0.9  # seconds
+MOST_PASSES = 3
+
 
 class Progress:
     """One line on stderr: rewritten in a terminal, else printed every few seconds."""
@@ -67,9 +72,9 @@ class Session:
         return row, allocator.name == REFERENCE
 
     def run_all(self, rows, families, malloc_benchmark):
-        """All rounds, each with its own order of rows, and of allocators within each row.
+        """All rounds, each with its own order of rows, and of allocators within each pass of a row.
 
-        rows: programs and workloads.
+        rows: programs and workloads. A sample says of which pass of its row it is.
         """
         jobs = [(self.run_row, row, row.name) for row in rows]
         jobs += [(self.run_family, (malloc_benchmark, family), family) for family in families]
@@ -87,13 +92,27 @@ class Session:
         for run, what, row in jobs:
             self.progress.step(f"rehearsal, {row}")
             self.attempt(run, what, row, plain, 0)
+        passes, in_a_round = dict.fromkeys(takers, 0), dict.fromkeys(takers, 1)
         for number in range(1, rounds + 1):
             for run, what, row in shuffle.sample(jobs, len(jobs)):
-                for allocator in shuffle.sample(takers[row], len(takers[row])):
-                    self.progress.step(f"round {number}, {row} on {allocator.name}")
-                    self.attempt(run, what, row, allocator, number)
+                while passes[row] < number * in_a_round[row]:
+                    passes[row] += 1
+                    for allocator in shuffle.sample(takers[row], len(takers[row])):
+                        self.progress.step(f"round {number}, {row} on {allocator.name}")
+                        self.attempt(run, what, row, allocator, passes[row])
+                    if passes[row] == 1:
+                        in_a_round[row] = self.passes_in_a_round(row)
+                        more = (in_a_round[row] - 1) * rounds
+                        self.progress.total += more * len(takers[row])
         self.repeat_outliers(jobs)
         self.progress.say(f"measured; {len(self.repeats)} runs were repeated")
+
+    def passes_in_a_round(self, row):
+        """By what its first pass has shown; micro, which times itself as long as it needs, has one."""
+        walls = [s.wall for s in self.row_samples if s.row == row and s.allocator != REFERENCE]
+        if self.options.quick or not walls:
+            return 1
+        return max(1, min(MOST_PASSES, int(LONG_ENOUGH / max(min(walls), 0.001))))
 
     def attempt(self, run, what, row, allocator, number):
         """One run, and one more if it was disturbed. A failure ends the row for the allocator."""

@@ -2,6 +2,7 @@
 """Tests the parts of scripts/bench that need no allocator: what it reads, what it computes, what it says."""
 
 import csv
+import dataclasses
 import os
 import pathlib
 import sys
@@ -138,11 +139,13 @@ class Workloads(unittest.TestCase):
 class Row(SimpleNamespace):
     """A row that puts out what its table says, by allocator; an exception is raised."""
 
+    cost = COST
+
     def measure(self, runner, allocator, warm_mib, directory, quick):
         output = self.outputs[allocator.name]
         if isinstance(output, Exception):
             raise output
-        return measure.Measured(COST, output=output)
+        return measure.Measured(self.cost, output=output)
 
 
 class Sessions(unittest.TestCase):
@@ -158,6 +161,22 @@ class Sessions(unittest.TestCase):
         runs = {(s.allocator, s.round) for s in session.row_samples}
         self.assertEqual(len(runs), 10)
         self.assertEqual((session.failures, session.unbounded), ({}, {}))
+
+    def test_short_rows_have_more_passes_in_a_round(self):
+        def passes(wall, quick=False):
+            options = SimpleNamespace(rounds=2, seed=1, quick=quick)
+            found = [allocators.Allocator(n, None) for n in NAMES]
+            session = Session(SimpleNamespace(scratch=pathlib.Path("/")), found, options)
+            cost = dataclasses.replace(COST, wall=wall)
+            row = Row(name="job", outputs=dict.fromkeys(NAMES, "same"), cost=cost)
+            session.run_all([row], [], None)
+            self.assertEqual(session.progress.done, session.progress.total)
+            return sorted(s.round for s in session.row_samples if s.allocator == "prairie")
+
+        self.assertEqual(passes(2.0), [1, 2])
+        self.assertEqual(passes(0.4), [1, 2, 3, 4])
+        self.assertEqual(passes(0.01), [1, 2, 3, 4, 5, 6])
+        self.assertEqual(passes(0.01, quick=True), [1, 2])
 
     def test_another_output_is_an_error_that_names_row_and_allocator(self):
         session = self.run_session(["same", "same", "other", "same", "same"])
