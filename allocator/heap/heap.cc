@@ -257,8 +257,7 @@ bool Heap::ReturnIdle(uint64_t now, bool in_background) {
     // Should two threads find that at once, a class may come a little early.
     idle_due_.store(now + kEpochMilliseconds, std::memory_order_relaxed);
     idle_class_.store(1, std::memory_order_relaxed);
-    while (!page_heap_.ReleaseIdle(now) && in_background) {
-    }
+    page_heap_.ReleaseIdle(now);
   }
   ReportFault(fault);
   return over;

@@ -31,7 +31,7 @@ enum class MoveResult : uint8_t {
 
 // Addresses and sizes are multiples of PageSize(). Functions that take a size return without
 // effect on failure. errno may change. Thread safety: any thread, any time; ranges in use by two
-// calls at once must not overlap.
+// calls at once must not overlap, but for CollapseToHugePage.
 class OsMemory {
  public:
   // Bytes in an OS page.
@@ -88,7 +88,8 @@ class OsMemory {
 
   // committed, 2 MiB at a multiple of that: makes one huge page of the small ones that are there,
   // now, by copying them, which takes some 0.3 ms, and fills what is missing. Does not ask the
-  // administrator. Returns whether it was done: not before Linux 6.1.
+  // administrator. It never changes what memory holds, so what else happens to the range meanwhile
+  // may be anything. Returns whether it was done: not before Linux 6.1.
   virtual bool CollapseToHugePage(uintptr_t address) = 0;
 
   // committed: asks for no 2 MiB pages, though the system gives them to everyone. Mappings merge

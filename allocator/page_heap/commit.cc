@@ -7,8 +7,6 @@
 namespace prairie {
 namespace {
 
-constexpr PageCount kHugePages = PagesFor(kHugePageSize);
-
 // From this much committed heap on; below it the huge page at the end, of which half lies idle on
 // average, would be too large a part of the heap. ADR 13.
 constexpr PageCount kHugePagesFrom = PagesFor(8 * kMiB);
@@ -30,10 +28,6 @@ constexpr int kMostIslands = 8192;
 
 // Enough to find a few foreign pages by halving, whatever the length of the run they are in.
 constexpr int kMostProbes = 64;
-
-PageId RoundUpToHugePage(PageId page) {
-  return {static_cast<uint32_t>(RoundUp(page.value, kHugePages.value))};
-}
 
 }  // namespace
 
@@ -165,16 +159,21 @@ void PageHeap::AdviseHugePages(PageRun run) {
 // One with every commit, since other threads' page faults wait meanwhile.
 void PageHeap::NoteNextCollapse() {
   const PageRun run = {next_collapse_, kHugePages};
-  if (run.end() > collapse_end_) return;
+  if (run.end() > collapse_end_ || collapse_due_.load(std::memory_order_relaxed) != 0) return;
   next_collapse_ = run.end();
   if (HasItsMemory(run)) collapse_due_.store(run.end().value, std::memory_order_relaxed);
 }
 
-// What happens to the pages meanwhile does not matter: a collapse never changes what they hold.
 void PageHeap::CollapseNow() {
-  const uint32_t end = collapse_due_.exchange(0, std::memory_order_relaxed);
-  if (end == 0 || !arena_->reserved()) return;
-  arena_->os().CollapseToHugePage(arena_->AddressOf({end - kHugePages.value}));
+  PageRun run;
+  {
+    SpinLockHolder holder(lock_);
+    const uint32_t end = collapse_due_.exchange(0, std::memory_order_relaxed);
+    if (end == 0) return;  // Another thread does it.
+    run = {{end - kHugePages.value}, kHugePages};
+    if (!arena_->reserved() || !HasItsMemory(run)) return;
+  }
+  arena_->os().CollapseToHugePage(arena_->AddressOf(run.begin));
 }
 
 // Whether nearly all of `run` was touched, as far as can be told without a call: its pages were

@@ -58,6 +58,7 @@ void PageHeap::LeaveReservedMode() {
   index_.LeaveReserved();
   allocated_->LeaveReserved();
   FlushRecent();
+  owed_ = {};
   ChooseSteps();
   PageRun rest = {{0}, frontier_ - PageId{0}};
   PageRun free_run;

@@ -91,8 +91,8 @@ class PageHeap {
   PageCount ReleaseFree(PageCount most, Release what = Release::kMemory);
 
   // If it is time, returns some of what has been free and unused since the last time: not more than
-  // a program may wait for. True if nothing is left to do until the next time, else the next calls
-  // go on. `now`: milliseconds.
+  // a program may wait for, and more where it calls seldom. True if nothing is left to do until the
+  // next time, else later calls go on. `now`: milliseconds; one that is not later does nothing.
   bool ReleaseIdle(uint64_t now);
 
   // If a commit has found memory that came before huge pages were asked for: makes one of it. It
@@ -144,6 +144,10 @@ class PageHeap {
   // the limit is about. A few are kept so that a program on the edge does not map and unmap for
   // ever.
   static constexpr PageCount kUnreservedSlack = PagesFor(256 * kKiB);
+  static constexpr PageCount kHugePages = PagesFor(kHugePageSize);
+  static PageId RoundUpToHugePage(PageId page) {
+    return {static_cast<uint32_t>(RoundUp(page.value, kHugePages.value))};
+  }
 
   // The functions below require lock_.
   size_t CountedBytes() const;
@@ -193,8 +197,8 @@ class PageHeap {
   PageCount ReleaseRun(PageRun run, Release what);
   PageCount ReleaseFreeLocked(PageCount most, Release what);
   void BeginEpoch(uint64_t now);
-  // The next step of ReleaseIdle; REQUIRES: something is owed.
-  bool ReleaseOwed();
+  // The next step of ReleaseIdle, so many times as large as the smallest.
+  bool ReleaseOwed(int size);
   void Retire(Span* span);
   bool TakeAccess(PageRun run);
   Span* MappedAt(PageId first_page) const;
@@ -246,8 +250,9 @@ class PageHeap {
   // Idle release: the fewest dirty free pages since the epoch began were of no use to anyone.
   PageCount least_free_dirty_;
   uint64_t epoch_start_ = 0;
+  uint64_t last_look_ = 0;
   // What is to go back in this epoch: so many pages, at most so many with a call, of the runs below
-  // `end` those that are not shorter than `least`, and then of all.
+  // `end`, which outlives the epoch, those that are not shorter than `least`, and then of all.
   struct {
     PageCount pages;
     PageCount at_once;

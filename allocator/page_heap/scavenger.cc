@@ -18,11 +18,13 @@ constexpr PageCount kKeep = PagesFor(2 * kMiB);
 constexpr PageCount kLongRun = PagesFor(256 * kKiB);
 
 // Bounds on what one look at the clock may cost: system calls, how much each gives back, unless so
-// much is owed that it would take too long, and runs that are only looked at.
+// much is owed that it would take too long, and runs that are only looked at. Who has not looked
+// for longer than kStepMilliseconds does as much more, up to kLargestStep times.
 constexpr int kReleasesAtATime = 4;
-constexpr PageCount kReleasedAtOnce = PagesFor(2 * kMiB);
 constexpr uint32_t kMostReleases = 32;
 constexpr int kLooksAtATime = 256;
+constexpr uint64_t kStepMilliseconds = 8;
+constexpr uint64_t kLargestStep = 16;
 
 }  // namespace
 
@@ -79,45 +81,57 @@ PageCount PageHeap::ReleaseFree(PageCount most, Release what) {
 
 bool PageHeap::ReleaseIdle(uint64_t now) {
   SpinLockHolder holder(lock_);
+  // One call of the program may come here with many spans that become free.
+  if (now <= last_look_) return owed_.pages.value == 0;
+  const uint64_t size = (now - last_look_) / kStepMilliseconds;
+  last_look_ = now;
   if (now >= epoch_start_ + kEpochMilliseconds) BeginEpoch(now);
-  return owed_.pages.value == 0 || ReleaseOwed();
+  return ReleaseOwed(static_cast<int>(std::clamp<uint64_t>(size, 1, kLargestStep)));
 }
 
 void PageHeap::BeginEpoch(uint64_t now) {
   ObserveLimitsLocked();
   FlushRecent();
-  owed_ = {};
+  const bool finished = owed_.pages.value == 0;
+  owed_.pages = {};
   if (least_free_dirty_ > kKeep) {
     owed_.pages = RoundToOsPages({(least_free_dirty_ - kKeep).value / 2 + 1});
-    owed_.at_once =
-        RoundToOsPages(std::max(kReleasedAtOnce, PageCount{owed_.pages.value / kMostReleases}));
-    owed_.least = std::min(kLongRun, owed_.pages);
-    owed_.end = frontier_;
+    const PageCount part = {owed_.pages.value / kMostReleases};
+    owed_.at_once = PageCount{static_cast<uint32_t>(RoundUp(part.value + 1, kHugePages.value))};
+    if (finished) {
+      owed_.least = kLongRun;
+      owed_.end = frontier_;
+    }
   }
   epoch_start_ = now;
   least_free_dirty_ = free_dirty_;
 }
 
-bool PageHeap::ReleaseOwed() {
+bool PageHeap::ReleaseOwed(int size) {
+  // Not what the program has taken since, or what is kept.
+  const PageCount idle = least_free_dirty_ > kKeep ? least_free_dirty_ - kKeep : PageCount{};
+  owed_.pages = std::min(owed_.pages, RoundToOsPages(idle));
   const Bits kind = ReleasableBits(Release::kMemory);
-  int releases = 0;
-  for (int looks = 0; looks < kLooksAtATime && releases < kReleasesAtATime; ++looks) {
+  int releases = size * kReleasesAtATime;
+  for (int looks = size * kLooksAtATime; owed_.pages.value != 0; --looks) {
+    if (looks == 0 || releases == 0) return false;
     PageRun run;
     if (!index_.LastFreeWith(kind, owed_.end, std::min(owed_.pages, owed_.at_once), &run)) {
-      if (owed_.least.value <= 1) owed_.pages = {0};
-      if (owed_.pages.value == 0) return true;
+      if (owed_.least.value == 1) owed_.pages = {};
       owed_.least = {1};
       owed_.end = frontier_;
       continue;
     }
+    if (run.length == owed_.at_once) {  // Cut off, perhaps within a huge page.
+      const PageId begin = RoundUpToHugePage(run.begin);
+      if (begin < run.end()) run = {begin, run.end() - begin};
+    }
     owed_.end = run.begin;
-    if (run.length < owed_.least) continue;
-    const PageCount released = ReleaseRun(run, Release::kMemory);
-    owed_.pages = owed_.pages - std::min(released, owed_.pages);
-    if (owed_.pages.value == 0) return true;
-    ++releases;
+    if (run.length < std::min(owed_.least, owed_.pages)) continue;
+    owed_.pages = owed_.pages - std::min(ReleaseRun(run, Release::kMemory), owed_.pages);
+    --releases;
   }
-  return false;
+  return true;
 }
 
 void PageHeap::CheckInvariants() {

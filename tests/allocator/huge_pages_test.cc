@@ -89,6 +89,18 @@ TEST_P(HugePagesTest, NoneBecomesOneBeforeItIsAskedFor) {
   EXPECT_EQ(Collapsed(), 1) << "and once only";
 }
 
+TEST_P(HugePagesTest, WhatWentBackMeanwhileIsLeftAlone) {
+  NewHeapWith(HugePages::kAuto);
+  std::vector<Span*> spans;
+  while (pages().stats().committed_bytes < 40 * kMiB) {
+    spans.push_back(pages().Allocate(PagesFor(kMiB / 2), {1}, SpanKind::kSmall));
+  }
+  for (Span* span : spans) pages().Free(span);
+  pages().ReleaseFree({UINT32_MAX});
+  pages().CollapseIfDue();
+  EXPECT_EQ(Collapsed(), 0);
+}
+
 TEST_P(HugePagesTest, AFailureChangesNothing) {
   NewHeapWith(HugePages::kAuto);
   heap().os().FailFromNth(1, Call::kCollapseToHugePage);

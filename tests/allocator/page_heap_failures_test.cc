@@ -52,8 +52,8 @@ class PageHeapFailuresTest : public TestWithHeap {
       }
     }
     pages().ReleaseFree({50});
-    pages().ReleaseIdle(1000);
-    pages().ReleaseIdle(2000);
+    for (uint64_t now = 1000; !pages().ReleaseIdle(now) || now < 2000; now += 100) {
+    }
     pages().ReleaseFree({60}, Release::kCharge);
     pages().ReleaseFree({UINT32_MAX});
     kept.Keep(Allocate(2 * kMiB, 1, SpanKind::kLarge));

@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <deque>
+#include <random>
+#include <thread>
 #include <vector>
 
 #include "tests/support/magazines.h"
@@ -363,6 +366,58 @@ TEST_P(TransferCacheTest, WithoutMemoryItGivesWhatItHasAndThenNothing) {
   heap().Check();
   heap().os().Heal();
   EXPECT_EQ(Take(5)->count, 5U);
+}
+
+// Threads that bring, take, and look after what is idle and unused, in one cache at once.
+TEST_P(TransferCacheTest, ThreadsNeverGetTheSameMagazine) {
+  constexpr int kThreads = 4;
+  constexpr int kRounds = 3000;
+  std::atomic<int> wrong{0};
+  const auto work = [&](int64_t thread) {
+    std::mt19937_64 random(static_cast<uint64_t>(thread));
+    Magazine* mine = Empty();
+    ListFault fault;
+    for (int round = 0; round < kRounds; ++round) {
+      if (mine->count == 0) mine = cache().Take(mine, 1 + static_cast<uint32_t>(random() % 30));
+      // The third word of an object belongs to whoever has it.
+      for (FreeObject* object : ObjectsOf(mine)) reinterpret_cast<int64_t*>(object)[2] = thread;
+      switch (random() % 8) {
+        case 0:
+          cache().ReturnUnused(&fault);
+          break;
+        case 1:
+          cache().ReturnIdle(&fault);
+          break;
+        case 2:
+          cache().ReturnOldest(&fault);
+          break;
+        case 3:
+          fault.Note(random() % 16 == 0 ? cache().Flush() : ListFault{});
+          break;
+        default:
+          break;
+      }
+      for (FreeObject* object : ObjectsOf(mine)) {
+        if (reinterpret_cast<int64_t*>(object)[2] != thread) ++wrong;
+      }
+      if (random() % 3 == 0) continue;
+      mine = cache().Give(mine, &fault);
+      if (mine == nullptr) mine = Empty();
+    }
+    if (mine->count > 0) mine = cache().Give(mine, &fault);
+    heap().magazines().Release(mine);
+    if (fault) ++wrong;
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) threads.emplace_back(work, i);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+  heap().Check();
+  EXPECT_EQ(central().allocated_count(), cache().cached_count());
+  EXPECT_FALSE(cache().Flush());
+  EXPECT_EQ(central().allocated_count(), 0U);
+  EXPECT_EQ(heap().transferring().bytes(), 0U);
+  heap().Check();
 }
 
 INSTANTIATE_HEAP_MODES(TransferCacheTest);

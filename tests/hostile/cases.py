@@ -180,6 +180,13 @@ SURROUNDINGS = (
         needs=(1024, "a heap large enough for huge pages"),
         needs_free_hint="it looks at the mappings there",
     ),
+    simple(
+        "huge_pages",
+        "early",
+        needs=(16 << 10, "an arena that is reserved, as it is far from every limit"),
+        needs_free_hint="it looks at the mappings there",
+        bits=64,
+    ),
     Case(
         "huge_pages with thp=never",
         "huge_pages",

@@ -41,6 +41,7 @@ Span* TestHeap::SpanAt(PageId page) const {
 
 void TestHeap::Check() {
   page_heap_.CheckInvariants();
+  CheckTransferring();
   const PageHeapStats stats = page_heap_.stats();
   EXPECT_EQ(stats.frontier_bytes, extent_.load());
   EXPECT_LE(stats.free_dirty_bytes, stats.free_bytes);
@@ -65,6 +66,22 @@ void TestHeap::Check() {
   EXPECT_EQ(seen.large_count, stats.large_count);
   EXPECT_EQ(stats.free_bytes + seen.small_bytes + seen.large_bytes + stats.foreign_bytes,
             stats.frontier_bytes);
+}
+
+void TestHeap::CheckTransferring() {
+  size_t bytes = 0;
+  SizeClass last = 0;
+  for (int c = 1; c < kSizeClassCount; ++c) {
+    const size_t count = transfers_[c].cached_count();
+    EXPECT_EQ(transfers_[c].held(), count * kSizeClasses[c].size) << "class " << c;
+    bytes += transfers_[c].held();
+    if (count == 0) continue;
+    EXPECT_EQ(transferring_.NextAfter(last), c) << "who has something is known";
+    last = static_cast<SizeClass>(c);
+  }
+  const SizeClass next = transferring_.NextAfter(last);
+  EXPECT_LE(next, last) << "and no other is said to have";
+  EXPECT_EQ(transferring_.bytes(), bytes);
 }
 
 void TestHeap::CheckSpan(const Span* span, PageHeapStats* seen) {

@@ -62,6 +62,7 @@ class TestHeap {
   void Check();
 
  private:
+  void CheckTransferring();
   void CheckSpan(const Span* span, PageHeapStats* seen);
   void CheckSlots(const Span* span);
 
