@@ -10,7 +10,7 @@ from samples import base_of, geometric_mean
 SAMPLE_COLUMNS = (
     "row",
     "allocator",
-    "round",
+    "turn",
     "wall",
     "cpu",
     "rss_kib",
@@ -30,13 +30,13 @@ def write_csv(path, heading, columns, rows):
         writer.writerows(rows)
 
 
-FIGURE_COLUMNS = ("row", "allocator", "round", "figure", "value", "unit", "disturbed")
+FIGURE_COLUMNS = ("row", "allocator", "turn", "figure", "value", "unit", "disturbed")
 
 
 def figure_rows(samples):
     for s in samples:
         for (name, unit), value in s.figures.items():
-            yield [s.row, s.allocator, s.round, name, f"{value:.6g}", unit, s.disturbed]
+            yield [s.row, s.allocator, s.turn, name, f"{value:.6g}", unit, s.disturbed]
 
 
 def sample_rows(samples):

@@ -17,7 +17,7 @@ class Sample:
 
     row: str
     allocator: str
-    round: int
+    turn: int  # of its row, from 1 on: in a round every row has one or more
     wall: float | None = None  # seconds
     cpu: float | None = None  # seconds, user + system
     rss_kib: int | None = None

@@ -12,10 +12,10 @@ from samples import Sample, outliers
 FIRST_WARM_MIB = 256  # until the first run of a row has shown its peak
 WARM_FACTOR = 1.3
 
-# What takes less than a second even on the fastest is measured several times in each round: of
+# A row has as many turns in a round as fit into this on the fastest allocator, at least one: of
 # single runs of a tenth of a second half may be disturbed.
 LONG_ENOUGH = 0.9  # seconds
-MOST_PASSES = 3
+MOST_TURNS = 3
 
 
 class Progress:
@@ -72,9 +72,9 @@ class Session:
         return row, allocator.name == REFERENCE
 
     def run_all(self, rows, families, malloc_benchmark):
-        """All rounds, each with its own order of rows, and of allocators within each pass of a row.
+        """All rounds, each with its own order of turns, and each turn with its own of allocators.
 
-        rows: programs and workloads. A sample says of which pass of its row it is.
+        rows: programs and workloads. A sample says of which turn of its row it is.
         """
         jobs = [(self.run_row, row, row.name) for row in rows]
         jobs += [(self.run_family, (malloc_benchmark, family), family) for family in families]
@@ -92,40 +92,43 @@ class Session:
         for run, what, row in jobs:
             self.progress.step(f"rehearsal, {row}")
             self.attempt(run, what, row, plain, 0)
-        passes, in_a_round = dict.fromkeys(takers, 0), dict.fromkeys(takers, 1)
-        for number in range(1, rounds + 1):
-            for run, what, row in shuffle.sample(jobs, len(jobs)):
-                while passes[row] < number * in_a_round[row]:
-                    passes[row] += 1
-                    for allocator in shuffle.sample(takers[row], len(takers[row])):
-                        self.progress.step(f"round {number}, {row} on {allocator.name}")
-                        self.attempt(run, what, row, allocator, passes[row])
-                    if passes[row] == 1:
-                        in_a_round[row] = self.passes_in_a_round(row)
-                        more = (in_a_round[row] - 1) * rounds
-                        self.progress.total += more * len(takers[row])
+        turns = dict.fromkeys(takers, 0)
+
+        def run_round(number, todo):
+            for run, what, row in shuffle.sample(todo, len(todo)):
+                turns[row] += 1
+                for allocator in shuffle.sample(takers[row], len(takers[row])):
+                    self.progress.step(f"round {number}, {row} on {allocator.name}")
+                    self.attempt(run, what, row, allocator, turns[row])
+
+        run_round(1, jobs)
+        more = [job for job in jobs for _ in range(self.turns_in_a_round(job[2]) - 1)]
+        self.progress.total += rounds * sum(len(takers[row]) for _, _, row in more)
+        run_round(1, more)
+        for number in range(2, rounds + 1):
+            run_round(number, jobs + more)
         self.repeat_outliers(jobs)
         self.progress.say(f"measured; {len(self.repeats)} runs were repeated")
 
-    def passes_in_a_round(self, row):
-        """By what its first pass has shown; micro, which times itself as long as it needs, has one."""
+    def turns_in_a_round(self, row):
+        """By what its first turn has shown; micro, which measures as long as it needs, has one."""
         walls = [s.wall for s in self.row_samples if s.row == row and s.allocator != REFERENCE]
         if self.options.quick or not walls:
             return 1
-        return max(1, min(MOST_PASSES, int(LONG_ENOUGH / max(min(walls), 0.001))))
+        return max(1, min(MOST_TURNS, int(LONG_ENOUGH / max(min(walls), 0.001))))
 
-    def attempt(self, run, what, row, allocator, number):
+    def attempt(self, run, what, row, allocator, turn):
         """One run, and one more if it was disturbed. A failure ends the row for the allocator."""
         if (row, allocator.name) in self.failures:
             return
         if allocator.name == REFERENCE and row in self.unbounded:
             return
         try:
-            why = run(what, row, allocator, number)
-            if why and number:
-                self.note_repeat(row, allocator.name, number, why)
-                again = run(what, row, allocator, number)
-                self.choose(row, allocator.name, number, why)
+            why = run(what, row, allocator, turn)
+            if why and turn:
+                self.note_repeat(row, allocator.name, turn, why)
+                again = run(what, row, allocator, turn)
+                self.choose(row, allocator.name, turn, why)
                 if again:
                     self.repeats[-1] += " (and again)"
         except (RunFailed, OSError) as why:
@@ -147,10 +150,10 @@ class Session:
         if output != expected:
             raise RunFailed(f"its output differs from that on {first}")
 
-    def note_repeat(self, row, name, number, why):
-        self.repeats.append(f"{row} on {name}, round {number}: {why}")
+    def note_repeat(self, row, name, turn, why):
+        self.repeats.append(f"{row} on {name}, turn {turn}: {why}")
 
-    def choose(self, row, name, number, why):
+    def choose(self, row, name, turn, why):
         """Of two samples of one run the slower one stops counting: disturbances only add time."""
         for samples, metric in ((self.row_samples, "time"), (self.micro_samples, "ns")):
             groups = {}
@@ -158,7 +161,7 @@ class Session:
                 mine = sample.row == row or sample.row.startswith(row + "/")
                 if (
                     mine
-                    and (sample.allocator, sample.round) == (name, number)
+                    and (sample.allocator, sample.turn) == (name, turn)
                     and not sample.disturbed
                 ):
                     groups.setdefault(sample.row, []).append(sample)
@@ -166,7 +169,7 @@ class Session:
                 for slower in sorted(pair, key=lambda sample: getattr(sample, metric))[1:]:
                     slower.disturbed = why
 
-    def run_row(self, what, row, allocator, number):
+    def run_row(self, what, row, allocator, turn):
         directory = self.runner.scratch / row
         measured = what.measure(
             self.runner, allocator, self.warm_mib(row, allocator), directory, self.options.quick
@@ -174,7 +177,7 @@ class Session:
         cost = measured.cost
         self.note_peak(row, allocator, cost)
         self.compare_output(row, allocator.name, measured.output)
-        if number:
+        if turn:
             values = {
                 "wall": cost.wall,
                 "cpu": cost.cpu,
@@ -183,10 +186,10 @@ class Session:
                 "ns": measured.ns,
                 "figures": measured.figures,
             }
-            self.row_samples.append(Sample(row, allocator.name, number, **values))
+            self.row_samples.append(Sample(row, allocator.name, turn, **values))
         return cost.disturbance(measured.helper)
 
-    def run_family(self, what, row, allocator, number):
+    def run_family(self, what, row, allocator, turn):
         program, family = what
         cost, rows = micro.measure(
             self.runner,
@@ -197,9 +200,9 @@ class Session:
             self.options.quick,
         )
         self.note_peak(row, allocator, cost)
-        if number:
+        if turn:
             for name, nanoseconds in rows.items():
-                self.micro_samples.append(Sample(name, allocator.name, number, ns=nanoseconds))
+                self.micro_samples.append(Sample(name, allocator.name, turn, ns=nanoseconds))
         return cost.disturbance()
 
     def repeat_outliers(self, jobs):
@@ -207,16 +210,16 @@ class Session:
         by_row = {row: (run, what) for run, what, row in jobs}
         found = outliers(self.row_samples, "time") + outliers(self.micro_samples, "ns")
         libraries = {allocator.name: allocator for allocator in self.allocators}
-        kinds = sorted({(s.row.split("/")[0], s.allocator, s.round) for s in found})
-        for row, name, number in kinds:
+        kinds = sorted({(s.row.split("/")[0], s.allocator, s.turn) for s in found})
+        for row, name, turn in kinds:
             why = "over 1.5 times the median"
             run, what = by_row[row]
             self.progress.total += 1
             self.progress.step(f"repeating {row} on {name}")
             try:
-                run(what, row, libraries[name], number)
+                run(what, row, libraries[name], turn)
             except (RunFailed, OSError) as failure:
                 self.fail(row, name, failure)
                 continue
-            self.note_repeat(row, name, number, why)
-            self.choose(row, name, number, why)
+            self.note_repeat(row, name, turn, why)
+            self.choose(row, name, turn, why)

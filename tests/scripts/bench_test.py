@@ -158,12 +158,12 @@ class Sessions(unittest.TestCase):
 
     def test_every_allocator_in_every_round(self):
         session = self.run_session(["same"] * 5)
-        runs = {(s.allocator, s.round) for s in session.row_samples}
+        runs = {(s.allocator, s.turn) for s in session.row_samples}
         self.assertEqual(len(runs), 10)
         self.assertEqual((session.failures, session.unbounded), ({}, {}))
 
-    def test_short_rows_have_more_passes_in_a_round(self):
-        def passes(wall, quick=False):
+    def test_short_rows_have_more_turns_in_a_round(self):
+        def turns(wall, quick=False):
             options = SimpleNamespace(rounds=2, seed=1, quick=quick)
             found = [allocators.Allocator(n, None) for n in NAMES]
             session = Session(SimpleNamespace(scratch=pathlib.Path("/")), found, options)
@@ -171,12 +171,12 @@ class Sessions(unittest.TestCase):
             row = Row(name="job", outputs=dict.fromkeys(NAMES, "same"), cost=cost)
             session.run_all([row], [], None)
             self.assertEqual(session.progress.done, session.progress.total)
-            return sorted(s.round for s in session.row_samples if s.allocator == "prairie")
+            return sorted(s.turn for s in session.row_samples if s.allocator == "prairie")
 
-        self.assertEqual(passes(2.0), [1, 2])
-        self.assertEqual(passes(0.4), [1, 2, 3, 4])
-        self.assertEqual(passes(0.01), [1, 2, 3, 4, 5, 6])
-        self.assertEqual(passes(0.01, quick=True), [1, 2])
+        self.assertEqual(turns(2.0), [1, 2])
+        self.assertEqual(turns(0.4), [1, 2, 3, 4])
+        self.assertEqual(turns(0.01), [1, 2, 3, 4, 5, 6])
+        self.assertEqual(turns(0.01, quick=True), [1, 2])
 
     def test_another_output_is_an_error_that_names_row_and_allocator(self):
         session = self.run_session(["same", "same", "other", "same", "same"])
