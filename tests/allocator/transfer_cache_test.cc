@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/support/magazines.h"
+#include "tests/support/needs.h"
 #include "tests/support/test_heap.h"
 #include "tests/support/test_heap_modes.h"
 
@@ -370,6 +371,7 @@ TEST_P(TransferCacheTest, WithoutMemoryItGivesWhatItHasAndThenNothing) {
 
 // Threads that bring, take, and look after what is idle and unused, in one cache at once.
 TEST_P(TransferCacheTest, ThreadsNeverGetTheSameMagazine) {
+  PRAIRIE_NEEDS_MEMORY(192, "the stacks of four threads, which the C library keeps for others");
   constexpr int kThreads = 4;
   constexpr int kRounds = 3000;
   std::atomic<int> wrong{0};
