@@ -179,6 +179,7 @@ class PageHeap {
   void GiveUp(PageRun run);
   void AdviseHugePages(PageRun run);
   void NoteNextCollapse();
+  // What is due, if it still has its memory. Takes the lock, and makes the call without it.
   void CollapseNow();
   bool HasItsMemory(PageRun run) const;
   // Change the usable bits of a run that has them all alike, and what is counted of them.
