@@ -9,6 +9,7 @@ namespace {
 
 void* AllocateSmall(size_t size) {
   const SizeClass c = ClassOfSize(size);
+  thread_cache->TakeFullSpare(c);
   for (;;) {
     if (void* const object = thread_cache->Pop(c, fast.mark_key)) {
       heap.RelievePressure();
@@ -89,6 +90,12 @@ void* AllocateZeroed(size_t size) {
 
 PRAIRIE_NOINLINE void FreeSlow(void* pointer, Call call) {
   if (pointer == nullptr) return;
+  // If it is only that the magazine is full, all has been checked.
+  if (const SizeClass c = LiveSmallClass(pointer); c != 0 && thread_cache->TakeEmptySpare(c)) {
+    FreeObject* const object = static_cast<FreeObject*>(pointer);
+    thread_cache->Push(object, object->FreeMark(fast.mark_key), c);
+    return;
+  }
   const int saved_errno = errno;
   const Lookup found = heap.Find(pointer);
   if (PRAIRIE_UNLIKELY(found.kind != Lookup::kObject)) {

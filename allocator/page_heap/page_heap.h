@@ -251,7 +251,8 @@ class PageHeap {
   // Idle release: the fewest dirty free pages since the epoch began were of no use to anyone.
   PageCount least_free_dirty_;
   uint64_t epoch_start_ = 0;
-  uint64_t last_look_ = 0;
+  std::atomic<uint64_t> last_look_{0};
+  std::atomic<bool> owes_{false};  // owed_.pages is not 0.
   // What is to go back in this epoch: so many pages, at most so many with a call, of the runs below
   // `end`, which outlives the epoch, those that are not shorter than `least`, and then of all.
   struct {

@@ -80,13 +80,19 @@ PageCount PageHeap::ReleaseFree(PageCount most, Release what) {
 }
 
 bool PageHeap::ReleaseIdle(uint64_t now) {
+  // A program may come here with each of its frees.
+  if (now <= last_look_.load(std::memory_order_relaxed)) {
+    return !owes_.load(std::memory_order_relaxed);
+  }
   SpinLockHolder holder(lock_);
-  // One call of the program may come here with many spans that become free.
-  if (now <= last_look_) return owed_.pages.value == 0;
-  const uint64_t size = (now - last_look_) / kStepMilliseconds;
-  last_look_ = now;
+  const uint64_t last = last_look_.load(std::memory_order_relaxed);
+  if (now <= last) return owed_.pages.value == 0;
+  const uint64_t size = (now - last) / kStepMilliseconds;
+  last_look_.store(now, std::memory_order_relaxed);
   if (now >= epoch_start_ + kEpochMilliseconds) BeginEpoch(now);
-  return ReleaseOwed(static_cast<int>(std::clamp<uint64_t>(size, 1, kLargestStep)));
+  const bool done = ReleaseOwed(static_cast<int>(std::clamp<uint64_t>(size, 1, kLargestStep)));
+  owes_.store(!done, std::memory_order_relaxed);
+  return done;
 }
 
 void PageHeap::BeginEpoch(uint64_t now) {

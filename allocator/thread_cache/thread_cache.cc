@@ -10,45 +10,84 @@ uint32_t FirstCapacity(SizeClass c) {
   return std::max(kFirstBytes / kSizeClasses[c].size, 3u) - 2;
 }
 
+// One full spare of so many is left to Refill.
+constexpr uint32_t kSwapsToALook = 4;
+
 }  // namespace
 
 constinit Magazine ThreadCache::nothing;
 
-void ThreadCache::Install(SizeClass c, Magazine* magazine) {
-  magazines_[c] = magazine;
-  seen_tops_[c] = nullptr;
-  FreeObject** const cells = magazine->cells();
-  tops_[c] = cells + magazine->count;
-  limits_[c] = cells + std::max(magazine->count, std::min(capacity_[c], magazine->capacity));
+void ThreadCache::Install(SizeClass c, Magazine* magazine, uint32_t count, uint32_t cells) {
+  ClassState& state = classes_[c];
+  state.magazine = magazine;
+  state.cells = static_cast<uint16_t>(cells);
+  state.seen_top = nullptr;
+  FreeObject** const first = magazine->cells();
+  tops_[c] = first + count;
+  limits_[c] = first + std::max(count, std::min<uint32_t>(state.capacity, cells));
 }
 
-Magazine* ThreadCache::Counted(SizeClass c) {
-  Magazine* const magazine = magazines_[c];
-  magazine->count = static_cast<uint32_t>(tops_[c] - magazine->cells());
-  return magazine;
+void ThreadCache::Spare(SizeClass c) {
+  ClassState& state = classes_[c];
+  state.spare_count = static_cast<uint16_t>(Count(c));
+  state.spare = state.magazine;
+  state.spare_cells = state.cells;
+}
+
+void ThreadCache::Swap(SizeClass c) {
+  ClassState& state = classes_[c];
+  Magazine* const spare = state.spare;
+  const uint32_t count = state.spare_count;
+  const uint32_t cells = state.spare_cells;
+  Spare(c);
+  Install(c, spare, count, cells);
+}
+
+bool ThreadCache::TakeFullSpare(SizeClass c) {
+  const ClassState& state = classes_[c];
+  if (state.spare_count == 0 || Count(c) != 0 || ++swaps % kSwapsToALook == 0) return false;
+  Swap(c);
+  return true;
+}
+
+bool ThreadCache::TakeEmptySpare(SizeClass c) {
+  const ClassState& state = classes_[c];
+  if (state.spare == nullptr || state.spare_count != 0 ||
+      state.capacity < kSizeClasses[c].max_cached) {
+    return false;
+  }
+  Swap(c);
+  return true;
+}
+
+Magazine* ThreadCache::TakeSpare(SizeClass c) {
+  ClassState& state = classes_[c];
+  Magazine* const spare = state.spare;
+  if (spare != nullptr) spare->count = state.spare_count;
+  state.spare = nullptr;
+  state.spare_count = 0;
+  return spare;
 }
 
 uint32_t ThreadCache::Grown(SizeClass c, const TransferCache& transfer) const {
-  const uint32_t doubled = capacity_[c] == 0 ? FirstCapacity(c) : 2 * capacity_[c] + 2;
-  return std::min(doubled, transfer.MostInMagazine());
+  const uint32_t capacity = classes_[c].capacity;
+  return std::min(capacity == 0 ? FirstCapacity(c) : 2 * capacity + 2, transfer.MostInMagazine());
 }
 
 bool ThreadCache::Refill(SizeClass c, TransferCache& transfer) {
-  Magazine* magazine = magazines_[c];
-  if (magazine != nullptr) {
-    magazine->count = 0;
-    if (Magazine* const spare = spares_[c]; spare != nullptr && spare->count > 0) {
-      spares_[c] = magazine;
-      Install(c, spare);
-      return true;
-    }
+  ClassState& state = classes_[c];
+  Magazine* magazine = state.magazine;
+  if (state.spare_count > 0) {
+    Swap(c);
+    return true;
   }
-  if (PRAIRIE_UNLIKELY(went_unused_[c])) {
-    went_unused_[c] = false;
-    transfer.Learn(went_at_[c]);
+  if (PRAIRIE_UNLIKELY(state.went_unused)) {
+    state.went_unused = false;
+    transfer.Learn(state.went_at);
   }
   uint32_t wanted = Grown(c, transfer);
-  if (magazine == nullptr || magazine->capacity < wanted) {
+  if (magazine != nullptr) magazine->count = 0;
+  if (magazine == nullptr || state.cells < wanted) {
     Magazine* const larger = transfer.magazines().Acquire(wanted);
     if (larger != nullptr) {
       transfer.magazines().Release(magazine);
@@ -56,118 +95,128 @@ bool ThreadCache::Refill(SizeClass c, TransferCache& transfer) {
     } else if (magazine == nullptr) {
       return false;
     } else {
-      wanted = magazine->capacity;
+      wanted = state.cells;
     }
   }
   magazine = transfer.Take(magazine, wanted);
-  if (magazine->count > 0) capacity_[c] = std::max(wanted, magazine->count);
+  const uint32_t count = magazine->count;
+  if (count > 0) state.capacity = static_cast<uint16_t>(std::max(wanted, count));
   Install(c, magazine);
-  return magazine->count > 0;
+  return count > 0;
 }
 
 bool ThreadCache::MakeRoom(SizeClass c, TransferCache& transfer, ListFault* fault) {
   MagazineStore& store = transfer.magazines();
+  ClassState& state = classes_[c];
   const uint32_t grown = Grown(c, transfer);
-  Magazine* magazine = magazines_[c];
-  if (magazine == nullptr) {
-    magazine = store.Acquire(grown);
+  if (state.magazine == nullptr) {
+    Magazine* const magazine = store.Acquire(grown);
     if (magazine == nullptr) return false;
-    capacity_[c] = grown;
+    state.capacity = static_cast<uint16_t>(grown);
     Install(c, magazine);
     return true;
   }
-  Counted(c);
-  if (capacity_[c] < grown) {
-    if (magazine->capacity < grown) {
+  const uint32_t count = Count(c);
+  if (state.capacity < grown) {
+    if (state.cells < grown) {
       if (Magazine* const larger = store.Acquire(grown); larger != nullptr) {
-        std::copy_n(magazine->cells(), magazine->count, larger->cells());
-        larger->count = magazine->count;
-        magazine->count = 0;
-        store.Release(magazine);
-        magazine = larger;
+        Magazine* const full = state.magazine;
+        std::copy_n(full->cells(), count, larger->cells());
+        full->count = 0;
+        store.Release(full);
+        Install(c, larger, count, larger->capacity);
       }
     }
-    if (magazine->count < magazine->capacity) {
-      capacity_[c] = grown;
-      Install(c, magazine);
+    if (count < state.cells) {
+      state.capacity = static_cast<uint16_t>(grown);
+      Install(c, state.magazine, count, state.cells);
       return true;
     }
   }
-  capacity_[c] = grown;
-  Magazine* empty = spares_[c];
-  if (empty != nullptr && empty->count > 0) empty = transfer.Give(empty, fault);
-  if (empty == nullptr) empty = store.Acquire(grown);
-  spares_[c] = empty == nullptr ? nullptr : magazine;
-  if (empty == nullptr) {
-    // No memory for another one: its objects go home.
-    fault->Note(transfer.central().Return(magazine->cells(), magazine->count));
-    magazine->count = 0;
-    empty = magazine;
+  state.capacity = static_cast<uint16_t>(grown);
+  if (state.spare != nullptr && state.spare_count == 0) {
+    Swap(c);
+    return true;
   }
-  Install(c, empty);
+  Magazine* empty = TakeSpare(c);
+  if (empty != nullptr) empty = transfer.Give(empty, fault);
+  if (empty == nullptr) empty = store.Acquire(grown);
+  if (empty != nullptr) {
+    Spare(c);
+    Install(c, empty);
+    return true;
+  }
+  // No memory for another one: its objects go home.
+  fault->Note(ReturnAll(c, transfer));
+  Install(c, state.magazine, 0, state.cells);
   return true;
 }
 
 void ThreadCache::KeepForLast(SizeClass c, TransferCache& transfer) {
-  Magazine* others = transfer.magazines().Acquire(capacity_[c]);
+  const uint32_t capacity = classes_[c].capacity;
+  Magazine* others = transfer.magazines().Acquire(capacity);
   if (others == nullptr) return;
-  others = transfer.Take(others, capacity_[c]);
+  others = transfer.Take(others, capacity);
   if (others->count == 0) return transfer.magazines().Release(others);
-  spares_[c] = Counted(c);
+  Spare(c);
   Install(c, others);
+}
+
+ListFault ThreadCache::ReturnAll(SizeClass c, TransferCache& transfer) {
+  ListFault fault;
+  ClassState& state = classes_[c];
+  if (const uint32_t count = Count(c); count > 0) {
+    fault.Note(transfer.central().Return(state.magazine->cells(), count));
+  }
+  if (state.spare_count > 0) {
+    fault.Note(transfer.central().Return(state.spare->cells(), state.spare_count));
+  }
+  state.spare_count = 0;
+  tops_[c] = state.magazine->cells();
+  return fault;
 }
 
 void ThreadCache::ReturnUnused(SizeClass c, PageCount now, TransferCache& transfer,
                                ListFault* fault) {
-  if (tops_[c] != seen_tops_[c]) {
-    seen_tops_[c] = tops_[c];
-    seen_at_[c] = now;
+  ClassState& state = classes_[c];
+  if (tops_[c] != state.seen_top) {
+    state.seen_top = tops_[c];
+    state.seen_at = now;
     return;
   }
-  if (cached_count(c) == 0 || now - seen_at_[c] < transfer.patience()) return;
-  went_unused_[c] = true;
-  went_at_[c] = transfer.turnover();
-  for (Magazine* const each : {Counted(c), spares_[c]}) {
-    if (each == nullptr || each->count == 0) continue;
-    fault->Note(transfer.central().Return(each->cells(), each->count));
-    each->count = 0;
-  }
-  capacity_[c] = std::max(capacity_[c] / 2, 1u);
-  Install(c, magazines_[c]);
+  if (cached_count(c) == 0 || now - state.seen_at < transfer.patience()) return;
+  state.went_unused = true;
+  state.went_at = transfer.turnover();
+  fault->Note(ReturnAll(c, transfer));
+  state.capacity = std::max<uint16_t>(state.capacity / 2, 1);
+  Install(c, state.magazine, 0, state.cells);
 }
 
 ListFault ThreadCache::Flush(TransferCache* transfers, bool home) {
   ListFault fault;
   for (int i = 1; i < kSizeClassCount; ++i) {
     const SizeClass c = static_cast<SizeClass>(i);
-    if (magazines_[c] == nullptr) continue;
-    for (Magazine* each : {Counted(c), spares_[c]}) {
-      if (each != nullptr && each->count > 0) {
-        if (home) {
-          fault.Note(transfers[c].central().Return(each->cells(), each->count));
-          each->count = 0;
-        } else {
-          each = transfers[c].Give(each, &fault);
-        }
-      }
+    ClassState& state = classes_[c];
+    if (state.magazine == nullptr) continue;
+    if (home) fault.Note(ReturnAll(c, transfers[c]));
+    state.magazine->count = Count(c);
+    for (Magazine* each : {state.magazine, TakeSpare(c)}) {
+      if (each != nullptr && each->count > 0) each = transfers[c].Give(each, &fault);
       transfers[c].magazines().Release(each);
     }
-    magazines_[c] = spares_[c] = nullptr;
-    went_unused_[c] = false;
-    capacity_[c] = 0;
+    state = {};
     tops_[c] = limits_[c] = nothing.cells();
   }
   return fault;
 }
 
 uint32_t ThreadCache::cached_count(SizeClass c) const {
-  Magazine* const magazine = magazines_[c];
+  const ClassState& state = classes_[c];
+  Magazine* const magazine = state.magazine;
   if (magazine == nullptr) return 0;
   // Its thread may be about to install another one.
   const size_t count = static_cast<size_t>(tops_[c] - magazine->cells());
-  const Magazine* const spare = spares_[c];
-  return (count <= magazine->capacity ? static_cast<uint32_t>(count) : 0) +
-         (spare != nullptr ? spare->count : 0);
+  return (count <= MagazineStore::kLargest ? static_cast<uint32_t>(count) : 0) + state.spare_count;
 }
 
 }  // namespace prairie

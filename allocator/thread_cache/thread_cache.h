@@ -80,6 +80,15 @@ class ThreadCache {
     return true;
   }
 
+  // The magazine and the spare of class `c` change places: where the magazine is empty, and the
+  // spare has objects; or the magazine is full, as large as it gets, and the spare is empty. False,
+  // with nothing changed, if it is not so; and TakeFullSpare once in a while anyway, so that the
+  // caller goes the long way and looks after what is idle. The first step of slow paths: it is
+  // nearly always enough, and touches nothing but this thread's cache.
+  bool TakeFullSpare(SizeClass c);
+  // REQUIRES: the magazine is full.
+  bool TakeEmptySpare(SizeClass c);
+
   // The magazine of class `c` is empty: puts the spare, or one from the transfer cache, there.
   // False if there is no memory.
   bool Refill(SizeClass c, TransferCache& transfer);
@@ -89,7 +98,7 @@ class ThreadCache {
   bool MakeRoom(SizeClass c, TransferCache& transfer, ListFault* fault);
 
   // Whether this thread has had objects of class `c`.
-  bool knows(SizeClass c) const { return magazines_[c] != nullptr; }
+  bool knows(SizeClass c) const { return classes_[c].magazine != nullptr; }
 
   // The objects in the magazine of class `c` are the last to be handed out again: others from the
   // transfer cache come before them, if there is memory. REQUIRES: there is no spare yet.
@@ -115,6 +124,7 @@ class ThreadCache {
   uint32_t exit_rounds = 0;
   // Empty and full magazines so far: now and then one of them looks after what is idle.
   uint32_t slow_calls = 0;
+  uint32_t swaps = 0;
   // The time of ReturnUnused, less the turnover; when it looked after what is unused last, and at
   // which class here and in transfer caches.
   PageCount call_time;
@@ -125,20 +135,42 @@ class ThreadCache {
  private:
   static Magazine nothing;
 
-  // Makes `magazine`, with its count, that of class `c`.
-  void Install(SizeClass c, Magazine* magazine);
-  // Brings the count of the magazine of class `c`, which must have one, up to date.
-  Magazine* Counted(SizeClass c);
+  // What the slow paths need of a class, together. The headers of magazines are read only when they
+  // come and written only when they go: in between they are seldom in the processor's cache.
+  struct ClassState {
+    Magazine* magazine = nullptr;
+    Magazine* spare = nullptr;
+    uint16_t cells = 0;        // of the magazine
+    uint16_t spare_cells = 0;  // of the spare
+    uint16_t spare_count = 0;  // objects in it
+    uint16_t capacity = 0;
+    FreeObject** seen_top = nullptr;  // by ReturnUnused, null: used since,
+    PageCount seen_at;                // and since when.
+    PageCount went_at;                // The turnover when they went home for being unused,
+    bool went_unused = false;         // and were not wanted since.
+  };
+
+  // Makes `magazine`, with `count` objects and `cells` cells, that of class `c`.
+  void Install(SizeClass c, Magazine* magazine, uint32_t count, uint32_t cells);
+  void Install(SizeClass c, Magazine* magazine) {
+    Install(c, magazine, magazine->count, magazine->capacity);
+  }
+  // Objects in the magazine of class `c`, which must have one.
+  uint32_t Count(SizeClass c) const {
+    return static_cast<uint32_t>(tops_[c] - classes_[c].magazine->cells());
+  }
+  // Makes the magazine of class `c`, which must have one, the spare.
+  void Spare(SizeClass c);
+  // The magazine and the spare of class `c`, which must have both, change places.
+  void Swap(SizeClass c);
+  // Takes the spare out, with its count.
+  Magazine* TakeSpare(SizeClass c);
+  // Gives the objects of class `c` back, all of them.
+  ListFault ReturnAll(SizeClass c, TransferCache& transfer);
   // The next capacity of class `c`.
   uint32_t Grown(SizeClass c, const TransferCache& transfer) const;
 
-  Magazine* magazines_[kSizeClassCount] = {};
-  Magazine* spares_[kSizeClassCount] = {};
-  uint32_t capacity_[kSizeClassCount] = {};
-  FreeObject** seen_tops_[kSizeClassCount] = {};  // by ReturnUnused, null: used since,
-  PageCount seen_at_[kSizeClassCount] = {};       // and since when.
-  bool went_unused_[kSizeClassCount] = {};   // They went home for it, and were not wanted since.
-  PageCount went_at_[kSizeClassCount] = {};  // The turnover when they did.
+  ClassState classes_[kSizeClassCount];
 };
 
 }  // namespace prairie

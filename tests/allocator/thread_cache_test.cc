@@ -170,6 +170,64 @@ TEST_P(ThreadCacheTest, AroundABoundaryNothingIsExchanged) {
   }
 }
 
+TEST_P(ThreadCacheTest, AnEmptySpareTakesThePlaceOfAFullMagazine) {
+  const SizeClass c = ClassOfSize(64);
+  EXPECT_FALSE(cache_.TakeEmptySpare(c)) << "no magazine";
+  const uint32_t most = kSizeClasses[c].max_cached;
+  auto objects = PopMany(c, 3 * most);
+  while (cache_.cached_count(c) != 0) objects.push_back(Pop(c));
+  size_t pushed = 0;
+  while (cache_.room(c) != 0) Push(c, objects[pushed++]);
+  if (Capacity(c) < most) {
+    EXPECT_FALSE(cache_.TakeEmptySpare(c)) << "it may grow";
+  }
+  for (; pushed < 2 * most; ++pushed) Push(c, objects[pushed]);
+  EXPECT_EQ(cache_.room(c), 0U);
+  EXPECT_EQ(cache_.cached_count(c), 2 * most);
+  EXPECT_FALSE(cache_.TakeEmptySpare(c)) << "the spare is full";
+
+  for (uint32_t i = 0; i < 2 * most; ++i) objects[i] = Pop(c);
+  for (uint32_t i = 0; i < most; ++i) ASSERT_TRUE(PushIfRoom(c, objects[i]));
+  ASSERT_EQ(cache_.room(c), 0U);
+  const size_t elsewhere = heap().transfer(c).cached_count();
+  EXPECT_TRUE(cache_.TakeEmptySpare(c));
+  EXPECT_EQ(cache_.room(c), most);
+  EXPECT_EQ(cache_.cached_count(c), most);
+  ASSERT_TRUE(PushIfRoom(c, objects[most]));
+  EXPECT_EQ(Pop(c), objects[most]);
+  EXPECT_TRUE(cache_.TakeFullSpare(c));
+  for (uint32_t i = most; i > 0; --i) EXPECT_EQ(Pop(c), objects[i - 1]);
+  EXPECT_EQ(heap().transfer(c).cached_count(), elsewhere);
+}
+
+TEST_P(ThreadCacheTest, AFullSpareTakesThePlaceOfAnEmptyMagazineThreeTimesOfFour) {
+  const SizeClass c = ClassOfSize(64);
+  EXPECT_FALSE(cache_.TakeFullSpare(c)) << "no magazine";
+  const uint32_t most = kSizeClasses[c].max_cached;
+  auto objects = PopMany(c, 3 * most);
+  while (cache_.cached_count(c) != 0) objects.push_back(Pop(c));
+  EXPECT_FALSE(cache_.TakeFullSpare(c)) << "the spare is empty";
+  for (uint32_t i = 0; i < 2 * most; ++i) Push(c, objects[i]);
+  EXPECT_FALSE(cache_.TakeFullSpare(c)) << "the magazine is not empty";
+  int swaps = 0;
+  for (int round = 0; round < 40; ++round) {
+    std::vector<FreeObject*> some;
+    while (FreeObject* const object = cache_.Pop(c, TestHeap::kMarkKey)) some.push_back(object);
+    ASSERT_EQ(some.size(), most);
+    if (cache_.TakeFullSpare(c)) {
+      ++swaps;
+    } else {
+      EXPECT_EQ(cache_.room(c), most) << "nothing has changed";
+      ASSERT_TRUE(cache_.Refill(c, heap().transfer(c)));
+    }
+    EXPECT_EQ(cache_.cached_count(c), most);
+    EXPECT_EQ(cache_.room(c), 0U);
+    ASSERT_TRUE(cache_.TakeEmptySpare(c));
+    for (FreeObject* object : some) ASSERT_TRUE(PushIfRoom(c, object));
+  }
+  EXPECT_EQ(swaps, 30);
+}
+
 TEST_P(ThreadCacheTest, AMagazineFromAnotherThreadIsTakenWhole) {
   const SizeClass c = ClassOfSize(64);
   ListFault fault;
