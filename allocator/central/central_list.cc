@@ -44,13 +44,17 @@ uint32_t CentralList::Fetch(FreeObject** objects, uint32_t most) {
     span = NewSpan();
     if (span == nullptr) return 0;
   }
-  const uint32_t count = std::min(most, span->slots - span->allocated);
-  const uint32_t holes = span->carved - span->allocated;
+  const uint32_t out = span->allocated();
+  const uint32_t count = std::min(most, span->slots - out);
+  const uint32_t holes = span->carved - out;
   if (holes < count) Carve(span, count - holes);
   TakeHoles(span, objects, count);
-  span->allocated += count;
+  span->taken += static_cast<int32_t>(count);
   allocated_ += count;
-  if (!span->HasRoom()) RemoveWithRoom(span);
+  if (out + count == span->slots) {
+    span->taken += Span::kFull;
+    RemoveWithRoom(span);
+  }
   return count;
 }
 
@@ -130,32 +134,27 @@ ListFault CentralList::ReturnLocked(FreeObject* const* objects, uint32_t count, 
   ListFault fault;
   SpinLockHolder holder(lock_);
   const BitmapPlane::Bits allocated = context_->allocated->bits();
-  const PageMap& page_map = *context_->page_map;
+  Span* const* const spans = context_->page_map->spans();
   const uintptr_t arena_base = context_->arena_base;
   allocated_ -= count;
   for (uint32_t i = 0; i < count; ++i) {
     const size_t offset = reinterpret_cast<uintptr_t>(objects[i]) - arena_base;
-    uint64_t& word = allocated.word(offset);
-    const uint64_t bit = uint64_t{1} << BitmapPlane::Place(offset);
     // Before anything else: where nothing is out there may be neither a span nor memory.
-    if (PRAIRIE_UNLIKELY((word & bit) == 0)) {
+    if (PRAIRIE_UNLIKELY(!allocated.TestAndClear(offset))) {
       fault.Note({objects[i]});
       ++allocated_;
       continue;
     }
-    word ^= bit;
-    Span* const span = page_map.span_of({static_cast<uint32_t>(offset >> kPageShift)});
-    const uint32_t left = --span->allocated;
-    // One test for both: it was full, or is empty.
-    if (PRAIRIE_UNLIKELY(left - 1 >= span->slots - 2)) {
-      if (left + 1 == span->slots) {
-        span->next_hole = static_cast<uint32_t>(offset - span->first_page.offset());
-        with_room_.PushFront(span);
-      }
-      if (left == 0) {
-        FreeSpan(span);
-        *freed_span = true;
-      }
+    Span* const span = spans[offset >> kPageShift];
+    if (PRAIRIE_LIKELY(--span->taken > 0)) continue;
+    if (!span->HasRoom()) {
+      span->taken -= Span::kFull;
+      span->next_hole = static_cast<uint32_t>(offset - span->first_page.offset());
+      with_room_.PushFront(span);
+    }
+    if (span->taken == 0) {
+      FreeSpan(span);
+      *freed_span = true;
     }
   }
   return fault;

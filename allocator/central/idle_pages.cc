@@ -32,7 +32,7 @@ bool CentralList::ReleaseIdle(uint32_t most, bool at_once, uint32_t* released) {
   Span* span = next_look_ != nullptr ? next_look_ : with_room_.first();
   for (uint32_t looks = 0; span != nullptr && looks < kLooks && *released < most; ++looks) {
     Span* const next = span->next;
-    const uint32_t now = span->allocated + 1;
+    const uint32_t now = span->allocated() + 1;
     if ((span->seen & kAllocated) != now) {
       span->seen = now;
     } else if (span->seen < kIdle) {

@@ -10,6 +10,7 @@
 
 #include "allocator/arena/arena.h"
 #include "allocator/arena/flat_region.h"
+#include "allocator/base/compiler.h"
 
 namespace prairie {
 
@@ -56,6 +57,14 @@ class BitmapPlane {
     bool Test(size_t offset) const { return (words_[Word(offset)] >> Place(offset) & 1) != 0; }
     void Set(size_t offset) const { words_[Word(offset)] |= uint64_t{1} << Place(offset); }
     void Clear(size_t offset) const { words_[Word(offset)] &= ~(uint64_t{1} << Place(offset)); }
+
+    // Whether it was set. If not, nothing is written: the word may be somebody else's.
+    bool TestAndClear(size_t offset) const {
+      uint64_t left = word(offset);
+      if (!ClearBit(left, offset >> kGranuleShift)) return false;
+      word(offset) = left;
+      return true;
+    }
 
     // Whether any bit in [begin, end) is set.
     bool Any(size_t begin, size_t end) const {

@@ -40,6 +40,8 @@ class PageMap {
   SizeClass class_of(PageId page) const { return classes_[page.value]; }
   // The last span that had `page`, or null. REQUIRES: as above.
   Span* span_of(PageId page) const { return spans_[page.value]; }
+  // For a loop: the spans by page.
+  Span* const* spans() const { return spans_.data(); }
 
   void SetSpan(PageRun run, Span* span) {
     for (uint32_t i = 0; i < run.length.value; ++i) spans_[run.begin.value + i] = span;

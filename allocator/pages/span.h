@@ -19,9 +19,9 @@ enum class SpanKind : uint8_t {
 };
 
 // Invariants of a small span, under the lock of its central list:
-//   allocated <= carved <= slots
-//   the allocated bits below slot `carved` number `allocated`; those from it on are clear
-//   it is on its central list's list of spans with room exactly when allocated < slots
+//   allocated() <= carved <= slots
+//   the allocated bits below slot `carved` number allocated(); those from it on are clear
+//   it is on its central list's list of spans with room exactly when allocated() < slots
 //   `released` of its pages have given back their memory: their class bytes are 0, slots below
 //   `carved` reach to their ends or beyond, and no slot that touches one is allocated
 //   a free slot below `carved` that begins in one of the others is as FreeObject says
@@ -36,10 +36,12 @@ struct alignas(kCacheLineSize) Span {
   bool zeroed;           // large spans: the pages read as zero when they were handed out
   bool moved;            // large spans: pages were moved in from elsewhere (see PageHeap::Move)
   uint32_t slots;        // small spans: objects that fit
-  uint32_t allocated;    // objects that have left the central list
-  uint32_t carved;       // slots ever used, in address order; the rest is untouched
-  uint32_t next_hole;    // bytes to the slot where the search for a freed one begins
-  uint32_t first_slot;   // bytes from the start of the span to its first slot
+  // Objects that have left the central list; and kFull where that is all of them, so that one
+  // comparison with zero says of a span whether it was full or is empty.
+  int32_t taken;
+  uint32_t carved;      // slots ever used, in address order; the rest is untouched
+  uint32_t next_hole;   // bytes to the slot where the search for a freed one begins
+  uint32_t first_slot;  // bytes from the start of the span to its first slot
   Span* next;
   Span* previous;
   union {
@@ -54,7 +56,9 @@ struct alignas(kCacheLineSize) Span {
   bool Covers(PageId page) const {
     return kind != SpanKind::kUnused && PageRun{first_page, pages}.contains(page);
   }
-  bool HasRoom() const { return allocated < slots; }
+  static constexpr int32_t kFull = INT32_MIN;
+  uint32_t allocated() const { return static_cast<uint32_t>(taken & ~kFull); }
+  bool HasRoom() const { return taken >= 0; }
 };
 
 // A list of spans, linked through them. Thread safety: the caller serializes.

@@ -113,12 +113,20 @@ TEST_F(HeapBitmapTest, BitsAgreeWithAModel) {
     const size_t granule = random() % kGranules;
     const size_t offset = granule * kGranuleSize;
     ASSERT_EQ(plane_.Test(offset), model[granule]) << granule;
-    if (random() % 2 == 0) {
-      plane_.Set(offset);
-      model[granule] = true;
-    } else {
-      plane_.Clear(offset);
-      model[granule] = false;
+    switch (random() % 4) {
+      case 0:
+      case 1:
+        plane_.Set(offset);
+        model[granule] = true;
+        break;
+      case 2:
+        plane_.Clear(offset);
+        model[granule] = false;
+        break;
+      case 3:
+        ASSERT_EQ(plane_.bits().TestAndClear(offset), model[granule]) << granule;
+        model[granule] = false;
+        break;
     }
   }
   for (size_t granule = 0; granule < kGranules; ++granule) {

@@ -118,7 +118,7 @@ void TestHeap::CheckSpan(const Span* span, PageHeapStats* seen) {
 
 void TestHeap::CheckSlots(const Span* span) {
   const size_t size = kSizeClasses[span->size_class].size;
-  EXPECT_LE(span->allocated, span->carved);
+  EXPECT_LE(span->allocated(), span->carved);
   EXPECT_LE(span->carved, span->slots);
   EXPECT_LE(span->first_slot + span->slots * size, span->pages.bytes());
   EXPECT_EQ((span->first_page.offset() + span->first_slot) % size, 0U) << "off the slot grid";
@@ -141,13 +141,13 @@ void TestHeap::CheckSlots(const Span* span) {
       }
     }
   }
-  EXPECT_EQ(out, span->allocated);
+  EXPECT_EQ(out, span->allocated());
   // No bit but at the starts of slots.
   uint32_t bits = 0;
   for (size_t offset = 0; offset < span->pages.bytes(); offset += kGranuleSize) {
     if (allocated_.Test(span->first_page.offset() + offset)) ++bits;
   }
-  EXPECT_EQ(bits, span->allocated);
+  EXPECT_EQ(bits, span->allocated());
 }
 
 }  // namespace prairie
