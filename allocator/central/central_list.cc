@@ -59,7 +59,7 @@ uint32_t CentralList::Fetch(FreeObject** objects, uint32_t most) {
 }
 
 // The allocated bits say which slots are free, so nothing has to be kept in those, and none is
-// touched. REQUIRES: 0 < count <= carved - allocated.
+// touched. REQUIRES: 0 < count <= carved - allocated().
 void CentralList::TakeHoles(Span* span, FreeObject** objects, uint32_t count) {
   const BitmapPlane::Bits allocated = context_->allocated->bits();
   const size_t size = kSizeClasses[size_class_].size;

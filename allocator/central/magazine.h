@@ -19,7 +19,7 @@ extern PRAIRIE_HIDDEN FreeObject no_object;
 // out: popping needs no other test for emptiness.
 struct Magazine {
   uint32_t capacity = 0;
-  uint32_t count = 0;  // Not kept while a thread pops and pushes here: see ThreadCache.
+  uint32_t count = 0;  // Not kept while a thread has it: see ThreadCache.
   FreeObject* below = &no_object;
 
   FreeObject** cells() { return &below + 1; }

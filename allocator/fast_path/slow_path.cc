@@ -90,7 +90,7 @@ void* AllocateZeroed(size_t size) {
 
 PRAIRIE_NOINLINE void FreeSlow(void* pointer, Call call) {
   if (pointer == nullptr) return;
-  // If it is only that the magazine is full, all has been checked.
+  // If it is only that the magazine is full, what the fast path checks has been checked.
   if (const SizeClass c = LiveSmallClass(pointer); c != 0 && thread_cache->TakeEmptySpare(c)) {
     FreeObject* const object = static_cast<FreeObject*>(pointer);
     thread_cache->Push(object, object->FreeMark(fast.mark_key), c);

@@ -19,9 +19,7 @@ constinit ThreadCache ended_cache;
 // Growth of the metadata allocator: a thread cache or some tens of spans at a time.
 constexpr size_t kMetadataSlack = 16 * kKiB;
 
-// A thread looks at the clock once in so many slow calls, and then returns so many idle magazines:
-// some thousand objects.
-constexpr uint32_t kSlowCallsToALook = 16;
+// When a thread looks at the clock it returns so many idle magazines: some thousand objects.
 constexpr uint32_t kIdleMagazinesAtATime = 16;
 constexpr uint32_t kIdleSpansAtATime = 8;
 // What a cache holds is of no use to the others while no pages are handed out, and holds spans that
@@ -187,11 +185,19 @@ void Heap::KeepForLast(SizeClass c) {
 }
 
 PRAIRIE_ALWAYS_INLINE void Heap::LookAfterIdle(ThreadCache& cache) {
-  const uint32_t call = ++cache.slow_calls;
+  ++cache.slow_calls;
   const uint32_t for_a_page = page_heap_.frugal() ? 1 : kSlowCallsForAPage;
-  if (PRAIRIE_UNLIKELY(call % for_a_page == 0)) cache.call_time = cache.call_time + PageCount{1};
+  // Those before it, too: most only exchanged two magazines.
+  if (const uint32_t calls = cache.slow_calls - cache.timed_calls; calls >= for_a_page) {
+    const PageCount pages = {calls / for_a_page};
+    cache.timed_calls += pages.value * for_a_page;
+    cache.call_time = cache.call_time + pages;
+  }
   ReturnUnused(cache);
-  if (PRAIRIE_UNLIKELY(call % kSlowCallsToALook == 0)) LookAtClock();
+  if (PRAIRIE_UNLIKELY(cache.IsLookDue())) {
+    cache.look_due = cache.slow_calls + ThreadCache::kSlowCallsToALook;
+    LookAtClock();
+  }
 }
 
 PRAIRIE_ALWAYS_INLINE void Heap::ReturnUnused(ThreadCache& cache) {

@@ -59,6 +59,7 @@ void PageHeap::LeaveReservedMode() {
   allocated_->LeaveReserved();
   FlushRecent();
   owed_ = {};
+  owes_.store(false, std::memory_order_relaxed);
   ChooseSteps();
   PageRun rest = {{0}, frontier_ - PageId{0}};
   PageRun free_run;

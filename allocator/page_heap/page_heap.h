@@ -252,7 +252,7 @@ class PageHeap {
   PageCount least_free_dirty_;
   uint64_t epoch_start_ = 0;
   std::atomic<uint64_t> last_look_{0};
-  std::atomic<bool> owes_{false};  // owed_.pages is not 0.
+  std::atomic<bool> owes_{false};  // owed_.pages is not 0, or is being looked at.
   // What is to go back in this epoch: so many pages, at most so many with a call, of the runs below
   // `end`, which outlives the epoch, those that are not shorter than `least`, and then of all.
   struct {

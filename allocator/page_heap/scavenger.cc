@@ -81,14 +81,15 @@ PageCount PageHeap::ReleaseFree(PageCount most, Release what) {
 
 bool PageHeap::ReleaseIdle(uint64_t now) {
   // A program may come here with each of its frees.
-  if (now <= last_look_.load(std::memory_order_relaxed)) {
+  if (now <= last_look_.load(std::memory_order_acquire)) {
     return !owes_.load(std::memory_order_relaxed);
   }
   SpinLockHolder holder(lock_);
   const uint64_t last = last_look_.load(std::memory_order_relaxed);
   if (now <= last) return owed_.pages.value == 0;
   const uint64_t size = (now - last) / kStepMilliseconds;
-  last_look_.store(now, std::memory_order_relaxed);
+  owes_.store(true, std::memory_order_relaxed);  // For all that others know meanwhile.
+  last_look_.store(now, std::memory_order_release);
   if (now >= epoch_start_ + kEpochMilliseconds) BeginEpoch(now);
   const bool done = ReleaseOwed(static_cast<int>(std::clamp<uint64_t>(size, 1, kLargestStep)));
   owes_.store(!done, std::memory_order_relaxed);

@@ -10,9 +10,6 @@ uint32_t FirstCapacity(SizeClass c) {
   return std::max(kFirstBytes / kSizeClasses[c].size, 3u) - 2;
 }
 
-// One full spare of so many is left to Refill.
-constexpr uint32_t kSwapsToALook = 4;
-
 }  // namespace
 
 constinit Magazine ThreadCache::nothing;
@@ -45,17 +42,16 @@ void ThreadCache::Swap(SizeClass c) {
 
 bool ThreadCache::TakeFullSpare(SizeClass c) {
   const ClassState& state = classes_[c];
-  if (state.spare_count == 0 || Count(c) != 0 || ++swaps % kSwapsToALook == 0) return false;
+  if (state.spare_count == 0 || Count(c) != 0 || !IsLargest(c) || IsLookDue()) return false;
+  ++slow_calls;
   Swap(c);
   return true;
 }
 
 bool ThreadCache::TakeEmptySpare(SizeClass c) {
   const ClassState& state = classes_[c];
-  if (state.spare == nullptr || state.spare_count != 0 ||
-      state.capacity < kSizeClasses[c].max_cached) {
-    return false;
-  }
+  if (state.spare == nullptr || state.spare_count != 0 || !IsLargest(c)) return false;
+  ++slow_calls;
   Swap(c);
   return true;
 }
@@ -77,6 +73,8 @@ uint32_t ThreadCache::Grown(SizeClass c, const TransferCache& transfer) const {
 bool ThreadCache::Refill(SizeClass c, TransferCache& transfer) {
   ClassState& state = classes_[c];
   Magazine* magazine = state.magazine;
+  // What the caller did since it was empty may have come here.
+  if (magazine != nullptr && PRAIRIE_UNLIKELY(Count(c) != 0)) return true;
   if (state.spare_count > 0) {
     Swap(c);
     return true;
@@ -182,6 +180,8 @@ void ThreadCache::ReturnUnused(SizeClass c, PageCount now, TransferCache& transf
   if (tops_[c] != state.seen_top) {
     state.seen_top = tops_[c];
     state.seen_at = now;
+    // A limit that came since may want it to be smaller: the next full magazine will be.
+    state.capacity = std::min(state.capacity, static_cast<uint16_t>(transfer.MostInMagazine()));
     return;
   }
   if (cached_count(c) == 0 || now - state.seen_at < transfer.patience()) return;

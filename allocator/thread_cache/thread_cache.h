@@ -80,11 +80,11 @@ class ThreadCache {
     return true;
   }
 
-  // The magazine and the spare of class `c` change places: where the magazine is empty, and the
-  // spare has objects; or the magazine is full, as large as it gets, and the spare is empty. False,
-  // with nothing changed, if it is not so; and TakeFullSpare once in a while anyway, so that the
-  // caller goes the long way and looks after what is idle. The first step of slow paths: it is
-  // nearly always enough, and touches nothing but this thread's cache.
+  // The magazine and the spare of class `c` change places, if it is as large as it gets: where the
+  // magazine is empty, and the spare has objects; or the magazine is full, and the spare is empty.
+  // False, with nothing changed, if it is not so; and TakeFullSpare also when IsLookDue, so that
+  // the caller goes the long way and looks after what is idle. The first step of slow paths: it is
+  // mostly enough, and touches nothing but this thread's cache.
   bool TakeFullSpare(SizeClass c);
   // REQUIRES: the magazine is full.
   bool TakeEmptySpare(SizeClass c);
@@ -122,9 +122,13 @@ class ThreadCache {
   ThreadCache* next = nullptr;
   ThreadCache* previous = nullptr;
   uint32_t exit_rounds = 0;
-  // Empty and full magazines so far: now and then one of them looks after what is idle.
+  // Magazines found empty or full so far, wrapping round; how many of them call_time has counted;
+  // and from how many on the next one looks at the clock.
+  static constexpr uint32_t kSlowCallsToALook = 8;
   uint32_t slow_calls = 0;
-  uint32_t swaps = 0;
+  uint32_t timed_calls = 0;
+  uint32_t look_due = kSlowCallsToALook;
+  bool IsLookDue() const { return static_cast<int32_t>(slow_calls - look_due) >= 0; }
   // The time of ReturnUnused, less the turnover; when it looked after what is unused last, and at
   // which class here and in transfer caches.
   PageCount call_time;
@@ -159,6 +163,7 @@ class ThreadCache {
   uint32_t Count(SizeClass c) const {
     return static_cast<uint32_t>(tops_[c] - classes_[c].magazine->cells());
   }
+  bool IsLargest(SizeClass c) const { return classes_[c].capacity >= kSizeClasses[c].max_cached; }
   // Makes the magazine of class `c`, which must have one, the spare.
   void Spare(SizeClass c);
   // The magazine and the spare of class `c`, which must have both, change places.

@@ -192,6 +192,10 @@ TEST_P(ReservedScavengerTest, ASecondLookAtOnceDoesNothing) {
   EXPECT_EQ(Dirty(), before);
   pages().ReleaseIdle(now + 1);
   EXPECT_LT(Dirty(), before);
+  while (!pages().ReleaseIdle(++now)) {
+  }
+  SpinLockHolder holder(pages().lock());
+  EXPECT_TRUE(pages().ReleaseIdle(now)) << "and it needs no lock for that";
 }
 
 TEST_P(ReservedScavengerTest, WhoLooksSeldomDoesMore) {

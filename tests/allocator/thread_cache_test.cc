@@ -16,11 +16,12 @@ namespace {
 
 class ThreadCacheTest : public TestWithHeap {
  protected:
-  // What the fast path does, and its slow halves without their error handling.
+  // What the fast path does, and its slow halves without their error handling. Nobody looks after
+  // what is idle, so a look remains due.
   FreeObject* Pop(SizeClass c) {
     FreeObject* object = cache_.Pop(c, TestHeap::kMarkKey);
     if (object == nullptr) {
-      if (!cache_.Refill(c, heap().transfer(c))) return nullptr;
+      if (!cache_.TakeFullSpare(c) && !cache_.Refill(c, heap().transfer(c))) return nullptr;
       object = cache_.Pop(c, TestHeap::kMarkKey);
       EXPECT_NE(object, nullptr);
     }
@@ -33,10 +34,24 @@ class ThreadCacheTest : public TestWithHeap {
   void Push(SizeClass c, FreeObject* object) {
     if (PushIfRoom(c, object)) return;
     ListFault fault;
-    EXPECT_TRUE(cache_.MakeRoom(c, heap().transfer(c), &fault));
+    EXPECT_TRUE(cache_.TakeEmptySpare(c) || cache_.MakeRoom(c, heap().transfer(c), &fault));
     EXPECT_FALSE(fault);
     ASSERT_TRUE(PushIfRoom(c, object)) << "MakeRoom makes room";
   }
+  // The magazine is full, and the spare empty; both are as large as they get. Returns the objects.
+  std::vector<FreeObject*> FillMagazine(SizeClass c) {
+    const uint32_t most = kSizeClasses[c].max_cached;
+    auto objects = PopMany(c, 3 * most);
+    while (cache_.cached_count(c) != 0) objects.push_back(Pop(c));
+    for (uint32_t i = 0; i < 2 * most; ++i) Push(c, objects[i]);
+    for (uint32_t i = 0; i < 2 * most; ++i) objects[i] = Pop(c);
+    for (uint32_t i = 0; i < most; ++i) EXPECT_TRUE(PushIfRoom(c, objects[i]));
+    EXPECT_EQ(cache_.room(c), 0U);
+    EXPECT_EQ(cache_.cached_count(c), most);
+    PutOffLook();
+    return objects;
+  }
+  void PutOffLook() { cache_.look_due = cache_.slow_calls + ThreadCache::kSlowCallsToALook; }
   // Only while there is no spare.
   uint32_t Capacity(SizeClass c) { return cache_.cached_count(c) + cache_.room(c); }
   size_t Out(SizeClass c) { return heap().central(c).allocated_count(); }
@@ -174,58 +189,87 @@ TEST_P(ThreadCacheTest, AnEmptySpareTakesThePlaceOfAFullMagazine) {
   const SizeClass c = ClassOfSize(64);
   EXPECT_FALSE(cache_.TakeEmptySpare(c)) << "no magazine";
   const uint32_t most = kSizeClasses[c].max_cached;
-  auto objects = PopMany(c, 3 * most);
-  while (cache_.cached_count(c) != 0) objects.push_back(Pop(c));
-  size_t pushed = 0;
-  while (cache_.room(c) != 0) Push(c, objects[pushed++]);
-  if (Capacity(c) < most) {
-    EXPECT_FALSE(cache_.TakeEmptySpare(c)) << "it may grow";
-  }
-  for (; pushed < 2 * most; ++pushed) Push(c, objects[pushed]);
-  EXPECT_EQ(cache_.room(c), 0U);
-  EXPECT_EQ(cache_.cached_count(c), 2 * most);
-  EXPECT_FALSE(cache_.TakeEmptySpare(c)) << "the spare is full";
-
-  for (uint32_t i = 0; i < 2 * most; ++i) objects[i] = Pop(c);
-  for (uint32_t i = 0; i < most; ++i) ASSERT_TRUE(PushIfRoom(c, objects[i]));
-  ASSERT_EQ(cache_.room(c), 0U);
+  const auto objects = FillMagazine(c);
   const size_t elsewhere = heap().transfer(c).cached_count();
   EXPECT_TRUE(cache_.TakeEmptySpare(c));
   EXPECT_EQ(cache_.room(c), most);
   EXPECT_EQ(cache_.cached_count(c), most);
-  ASSERT_TRUE(PushIfRoom(c, objects[most]));
-  EXPECT_EQ(Pop(c), objects[most]);
+  for (uint32_t i = 0; i < most; ++i) ASSERT_TRUE(PushIfRoom(c, objects[most + i]));
+  EXPECT_FALSE(cache_.TakeEmptySpare(c)) << "the spare is full";
+  for (uint32_t i = 2 * most; i > most; --i) {
+    EXPECT_EQ(cache_.Pop(c, TestHeap::kMarkKey), objects[i - 1]);
+  }
   EXPECT_TRUE(cache_.TakeFullSpare(c));
-  for (uint32_t i = most; i > 0; --i) EXPECT_EQ(Pop(c), objects[i - 1]);
+  for (uint32_t i = most; i > 0; --i) {
+    EXPECT_EQ(cache_.Pop(c, TestHeap::kMarkKey), objects[i - 1]);
+  }
+  EXPECT_EQ(cache_.cached_count(c), 0U);
   EXPECT_EQ(heap().transfer(c).cached_count(), elsewhere);
 }
 
-TEST_P(ThreadCacheTest, AFullSpareTakesThePlaceOfAnEmptyMagazineThreeTimesOfFour) {
+TEST_P(ThreadCacheTest, AnEmptySpareWaitsWhileCapacityMayGrow) {
+  const SizeClass c = ClassOfSize(64);
+  const auto objects = FillMagazine(c);
+  ListFault fault;
+  cache_.ReturnUnused(c, {}, heap().transfer(c), &fault);
+  cache_.ReturnUnused(c, heap().transfer(c).patience(), heap().transfer(c), &fault);
+  ASSERT_EQ(cache_.cached_count(c), 0U) << "and its capacity is halved";
+  const uint32_t most = kSizeClasses[c].max_cached;
+  size_t i = most;
+  while (PushIfRoom(c, objects[i])) ++i;
+  EXPECT_EQ(i, most + most / 2);
+  EXPECT_FALSE(cache_.TakeEmptySpare(c));
+  Push(c, objects[i]);
+  EXPECT_EQ(cache_.room(c) + i + 1, 2 * most) << "it has grown";
+}
+
+TEST_P(ThreadCacheTest, ALimitThatComesLaterMakesMagazinesSmall) {
+  const SizeClass c = ClassOfSize(64);
+  const uint32_t most = kSizeClasses[c].max_cached;
+  const auto objects = FillMagazine(c);
+  heap().os().set_address_space_limit(256 * kMiB);
+  heap().page_heap().ObserveLimits();
+  ASSERT_TRUE(heap().page_heap().frugal());
+  ListFault fault;
+  cache_.ReturnUnused(c, {1}, heap().transfer(c), &fault);
+  EXPECT_FALSE(cache_.TakeEmptySpare(c));
+  Push(c, objects[most]);
+  EXPECT_EQ(cache_.room(c) + 1, most / 8);
+}
+
+TEST_P(ThreadCacheTest, AFullSpareTakesThePlaceOfAnEmptyMagazineUntilALookIsDue) {
   const SizeClass c = ClassOfSize(64);
   EXPECT_FALSE(cache_.TakeFullSpare(c)) << "no magazine";
   const uint32_t most = kSizeClasses[c].max_cached;
-  auto objects = PopMany(c, 3 * most);
-  while (cache_.cached_count(c) != 0) objects.push_back(Pop(c));
-  EXPECT_FALSE(cache_.TakeFullSpare(c)) << "the spare is empty";
-  for (uint32_t i = 0; i < 2 * most; ++i) Push(c, objects[i]);
+  const auto objects = FillMagazine(c);
   EXPECT_FALSE(cache_.TakeFullSpare(c)) << "the magazine is not empty";
-  int swaps = 0;
-  for (int round = 0; round < 40; ++round) {
-    std::vector<FreeObject*> some;
-    while (FreeObject* const object = cache_.Pop(c, TestHeap::kMarkKey)) some.push_back(object);
-    ASSERT_EQ(some.size(), most);
-    if (cache_.TakeFullSpare(c)) {
-      ++swaps;
-    } else {
-      EXPECT_EQ(cache_.room(c), most) << "nothing has changed";
-      ASSERT_TRUE(cache_.Refill(c, heap().transfer(c)));
-    }
+  uint32_t swaps = 0;
+  for (; !cache_.IsLookDue(); ++swaps) {
+    ASSERT_LE(swaps, ThreadCache::kSlowCallsToALook) << "they count as slow calls";
+    ASSERT_TRUE(cache_.TakeEmptySpare(c));
+    ASSERT_TRUE(cache_.TakeFullSpare(c));
     EXPECT_EQ(cache_.cached_count(c), most);
     EXPECT_EQ(cache_.room(c), 0U);
-    ASSERT_TRUE(cache_.TakeEmptySpare(c));
-    for (FreeObject* object : some) ASSERT_TRUE(PushIfRoom(c, object));
   }
-  EXPECT_EQ(swaps, 30);
+  EXPECT_EQ(swaps, ThreadCache::kSlowCallsToALook / 2);
+
+  ASSERT_TRUE(cache_.TakeEmptySpare(c));
+  EXPECT_FALSE(cache_.TakeFullSpare(c));
+  EXPECT_EQ(cache_.room(c), most) << "nothing has changed";
+  EXPECT_EQ(cache_.cached_count(c), most);
+  PutOffLook();
+  EXPECT_TRUE(cache_.TakeFullSpare(c));
+}
+
+// As when what a refill looks after starts a thread, for which the C library allocates.
+TEST_P(ThreadCacheTest, AMagazineThatIsNotEmptyAnyMoreIsNotRefilled) {
+  const SizeClass c = ClassOfSize(64);
+  const FreeObject* const first = Pop(c);
+  const uint32_t cached = cache_.cached_count(c);
+  ASSERT_GT(cached, 0U);
+  EXPECT_TRUE(cache_.Refill(c, heap().transfer(c)));
+  EXPECT_EQ(cache_.cached_count(c), cached);
+  EXPECT_NE(Pop(c), first);
 }
 
 TEST_P(ThreadCacheTest, AMagazineFromAnotherThreadIsTakenWhole) {

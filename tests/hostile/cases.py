@@ -174,6 +174,7 @@ SURROUNDINGS = (
         needs=(256, "100 MiB of blocks"),
         timeout=150,
     ),
+    Case("steady_process", "steady_process", needs=(256, "80 MiB of blocks"), timeout=150),
     simple(
         "huge_pages",
         "none",

@@ -28,6 +28,18 @@ inline constexpr size_t kMegabyte = 1024 * kKilobyte;
 inline constexpr size_t kGigabyte = 1024 * kMegabyte;
 inline constexpr bool kNarrowAddresses = sizeof(void*) == 4;
 
+// Of this process.
+inline size_t ResidentBytes() {
+  FILE* const file = fopen("/proc/self/statm", "r");
+  CHECK(file != nullptr);
+  static char buffer[256];
+  setvbuf(file, buffer, _IOFBF, sizeof(buffer));
+  unsigned long all = 0, resident = 0;
+  CHECK(fscanf(file, "%lu %lu", &all, &resident) == 2);
+  fclose(file);
+  return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
 // Where the arena begins if nothing is in its way.
 inline constexpr uintptr_t kArenaHint =
     static_cast<uintptr_t>(kNarrowAddresses ? 0x0cc00000 : 0xf800000000);

@@ -18,17 +18,6 @@ constexpr size_t kObjects = 60 * kMegabyte / kObjectSize;
 constexpr size_t kBlockSize = kMegabyte;
 constexpr size_t kBlocks = 40;
 
-size_t ResidentBytes() {
-  FILE* const file = fopen("/proc/self/statm", "r");
-  CHECK(file != nullptr);
-  static char buffer[256];
-  setvbuf(file, buffer, _IOFBF, sizeof(buffer));
-  unsigned long all = 0, resident = 0;
-  CHECK(fscanf(file, "%lu %lu", &all, &resident) == 2);
-  fclose(file);
-  return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
-}
-
 int Threads() {
   DIR* const tasks = opendir("/proc/self/task");
   CHECK(tasks != nullptr);

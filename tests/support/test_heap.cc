@@ -119,6 +119,7 @@ void TestHeap::CheckSpan(const Span* span, PageHeapStats* seen) {
 void TestHeap::CheckSlots(const Span* span) {
   const size_t size = kSizeClasses[span->size_class].size;
   EXPECT_LE(span->allocated(), span->carved);
+  EXPECT_EQ(span->HasRoom(), span->allocated() < span->slots);
   EXPECT_LE(span->carved, span->slots);
   EXPECT_LE(span->first_slot + span->slots * size, span->pages.bytes());
   EXPECT_EQ((span->first_page.offset() + span->first_slot) % size, 0U) << "off the slot grid";
