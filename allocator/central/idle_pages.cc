@@ -15,8 +15,8 @@ namespace {
 // Spans looked at in one call, under the lock.
 constexpr uint32_t kLooks = 64;
 
-// Span::seen is Span::allocated() + 1 (so it is never that of a new span), and how often it was seen
-// to be that before, in units of kOnce; kReleased: what lies idle has been given back.
+// Span::seen is Span::allocated() + 1 (so it is never that of a new span), and how often it was
+// seen to be that before, in units of kOnce; kReleased: what lies idle has been given back.
 constexpr uint32_t kAllocated = 0xffff;
 constexpr uint32_t kOnce = kAllocated + 1;
 constexpr uint32_t kIdle = 8 * kOnce;
