@@ -215,8 +215,6 @@ MapResult Arena::Commit(PageRun run) {
                     : os_->MapAt(address, run.length.bytes());
 }
 
-bool Arena::Discard(PageRun run) { return os_->Discard(AddressOf(run.begin), run.length.bytes()); }
-
 bool Arena::Release(PageRun run) {
   const uintptr_t address = AddressOf(run.begin);
   return reserved() ? os_->Decommit(address, run.length.bytes())

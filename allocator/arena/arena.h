@@ -86,8 +86,9 @@ class Arena {
   // Ours and not committed → committed, reading as zero. kOccupied only in the unreserved mode.
   MapResult Commit(PageRun run);
 
-  // Committed → committed, contents dropped. False: they may be left.
-  bool Discard(PageRun run);
+  // Committed → committed, contents dropped. False: they may be left. In bytes: whole OS pages.
+  bool Discard(PageRun run) { return Discard(run.begin.offset(), run.length.bytes()); }
+  bool Discard(size_t offset, size_t size) { return os_->Discard(base_ + offset, size); }
 
   // Committed → not committed: in reserved mode decommitted, in the unreserved mode unmapped.
   bool Release(PageRun run);

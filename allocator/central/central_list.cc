@@ -49,6 +49,7 @@ uint32_t CentralList::Fetch(FreeObject** objects, uint32_t most) {
   const uint32_t holes = span->carved - out;
   if (holes < count) Carve(span, count - holes);
   TakeHoles(span, objects, count);
+  if (PRAIRIE_UNLIKELY(span->released != 0)) RestorePages(span, objects, count);
   span->taken += static_cast<int32_t>(count);
   allocated_ += count;
   if (out + count == span->slots) {
@@ -87,9 +88,6 @@ void CentralList::TakeHoles(Span* span, FreeObject** objects, uint32_t count) {
     offset = word_begin + BitmapPlane::OffsetOfHighest(slots) + size;
   }
   span->next_hole = static_cast<uint32_t>(offset - begin);
-  if (PRAIRIE_UNLIKELY(span->released != 0)) {
-    for (uint32_t i = 0; i < count; ++i) RestorePages(span, OffsetOf(objects[i]));
-  }
 }
 
 // Makes the next `count` slots free objects. REQUIRES: count <= slots - carved.
@@ -119,7 +117,7 @@ bool CentralList::IsObject(const void* pointer) const {
   const uintptr_t offset = reinterpret_cast<uintptr_t>(pointer) - context_->arena_base;
   if (offset >= context_->extent->load(std::memory_order_relaxed)) return false;
   const PageId page = {static_cast<uint32_t>(offset >> kPageShift)};
-  return context_->page_map->class_of(page) == size_class_ && IsSlotStart(offset, size_class_);
+  return context_->page_map->slots_of(page) == size_class_ && IsSlotStart(offset, size_class_);
 }
 
 ListFault CentralList::Return(FreeObject* const* objects, uint32_t count) {

@@ -96,7 +96,8 @@ class CentralList {
   bool IsObject(const void* pointer) const;
   // Pages without memory (idle_pages.cc); all require the lock.
   bool ReleasePages(Span* span);
-  void RestorePages(Span* span, size_t offset);
+  bool ReleaseRun(Span* span, size_t begin, size_t end);
+  void RestorePages(Span* span, FreeObject* const* objects, uint32_t count);
   void RestorePage(Span* span, PageId page);
   void RemoveWithRoom(Span* span);
 

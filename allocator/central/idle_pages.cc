@@ -1,11 +1,13 @@
 // Pages without memory inside small spans.
 //
 // After a peak what lives is scattered: a page here and there of a span that has a hundred objects'
-// room. The pages between hold free slots only, and go back. Their class bytes become 0, so that a
-// free of something in them takes the slow path, which knows it for a second one, and nobody looks
-// for marks in them; when a slot there is to be handed out, the page is made as if it had just been
-// carved.
+// room. The OS pages between hold free slots only, and go back. The class bytes of the pages in
+// which they lie become 0, so that a free of something there takes the slow path, which looks for
+// allocated bits and not for marks; when a slot there is to be handed out, the free ones of its
+// page get their marks again. What lives in the rest of such a page is freed the slow way until
+// then.
 #include <algorithm>
+#include <bit>
 
 #include "allocator/central/central_list.h"
 
@@ -14,6 +16,8 @@ namespace {
 
 // Spans looked at in one call, under the lock.
 constexpr uint32_t kLooks = 64;
+// Given back in one call, so that a bit for each page fits into a word.
+constexpr size_t kLongestRun = 63 * kPageSize;
 
 // Span::seen is Span::allocated() + 1 (so it is never that of a new span), and how often it was
 // seen to be that before, in units of kOnce; kReleased: what lies idle has been given back.
@@ -54,56 +58,86 @@ bool CentralList::ReleaseIdle(uint32_t most, bool at_once, uint32_t* released) {
   return span == nullptr;
 }
 
+// In units of OS pages, of which two or more may lie in a page, or in which two or more pages lie.
 bool CentralList::ReleasePages(Span* span) {
   const BitmapPlane::Bits allocated = context_->allocated->bits();
-  PageMap& page_map = *context_->page_map;
-  const size_t size = kSizeClasses[size_class_].size;
-  const size_t first = span->first_page.offset() + span->first_slot;
-  const size_t carved_end = first + span->carved * size;
-  const PageId end = {static_cast<uint32_t>(carved_end >> kPageShift)};
-  const auto is_idle = [&](PageId page) {
-    if (page_map.class_of(page) == 0) return false;
-    // From the slot that reaches into the page.
-    const size_t begin = page.offset();
+  const size_t unit = context_->page_heap->OsPageSize();
+  const size_t size = object_size();
+  const size_t first = SlotOffset(span, 0);
+  const size_t carved_end = SlotOffset(span, span->carved);
+  const auto is_idle = [&](size_t begin) {
+    // From the slot that reaches into it.
     const size_t from = begin <= first ? first : begin - (begin - first) % size;
-    return !allocated.Any(from, begin + kPageSize);
+    return !allocated.Any(from, begin + unit);
   };
-  bool any = false;
-  for (PageId page = span->first_page; page < end;) {
-    PageRun idle = {page, {0}};
-    while (page < end && is_idle(page)) page = page + PageCount{1};
-    idle.length = page - idle.begin;
-    if (idle.length.value == 0) {
-      page = page + PageCount{1};
+  // What was not carved holds nothing, but perhaps the memory of an earlier span.
+  const size_t uncarved = RoundUp(carved_end, unit);
+  const size_t end = (span->first_page + span->pages).offset();
+  bool any = uncarved < end && context_->page_heap->Discard(uncarved, end - uncarved);
+  const size_t last = RoundDown(carved_end, unit);
+  for (size_t begin = span->first_page.offset(); begin < last;) {
+    size_t idle_end = begin;
+    while (idle_end < last && idle_end - begin < kLongestRun && is_idle(idle_end)) idle_end += unit;
+    if (idle_end == begin) {
+      begin += unit;
       continue;
     }
-    page_map.SetClass(idle, 0);
-    if (context_->page_heap->Discard(idle)) {
-      span->released += idle.length.value;
-      any = true;
-    } else {
-      page_map.SetClass(idle, size_class_);
-    }
+    any |= ReleaseRun(span, begin, idle_end);
+    begin = idle_end;
   }
   return any;
 }
 
-// Those that the slot at `offset` touches.
-void CentralList::RestorePages(Span* span, size_t offset) {
-  const uint32_t last =
-      static_cast<uint32_t>((offset + kSizeClasses[size_class_].size - 1) >> kPageShift);
-  for (uint32_t page = static_cast<uint32_t>(offset >> kPageShift); page <= last; ++page) {
-    if (context_->page_map->class_of({page}) == 0) RestorePage(span, {page});
+bool CentralList::ReleaseRun(Span* span, size_t begin, size_t end) {
+  PageMap& page_map = *context_->page_map;
+  const PageId first = {static_cast<uint32_t>(begin >> kPageShift)};
+  const PageId last = {static_cast<uint32_t>((end - 1) >> kPageShift)};
+  uint64_t changed = 0;  // Other parts of a page may have gone back before.
+  for (PageId page = first; page <= last; page = page + PageCount{1}) {
+    if (page_map.class_of(page) == 0) continue;
+    changed |= uint64_t{1} << (page - first).value;
+    page_map.SetClass({page, {1}}, 0);
+  }
+  if (context_->page_heap->Discard(begin, end - begin)) {
+    span->released += static_cast<uint32_t>(std::popcount(changed));
+    return true;
+  }
+  for (; changed != 0; changed &= changed - 1) {
+    const PageCount place = {static_cast<uint32_t>(std::countr_zero(changed))};
+    page_map.SetClass({first + place, {1}}, size_class_);
+  }
+  return false;
+}
+
+// Those that the slots of `objects` touch, which were just taken.
+void CentralList::RestorePages(Span* span, FreeObject* const* objects, uint32_t count) {
+  const PageMap& page_map = *context_->page_map;
+  const auto page_of = [](size_t offset) {
+    return PageId{static_cast<uint32_t>(offset >> kPageShift)};
+  };
+  // Their bits no longer say that they are free.
+  for (uint32_t i = 0; i < count; ++i) {
+    if (page_map.class_of(page_of(OffsetOf(objects[i]))) != 0) continue;
+    objects[i]->SetFree(objects[i]->FreeMark(context_->mark_key));
+  }
+  for (uint32_t i = 0; i < count; ++i) {
+    const size_t offset = OffsetOf(objects[i]);
+    const PageId last = page_of(offset + object_size() - 1);
+    for (PageId page = page_of(offset); page <= last; page = page + PageCount{1}) {
+      if (page_map.class_of(page) == 0) RestorePage(span, page);
+    }
   }
 }
 
 void CentralList::RestorePage(Span* span, PageId page) {
-  const size_t size = kSizeClasses[size_class_].size;
-  const size_t first = span->first_page.offset() + span->first_slot;
+  const BitmapPlane::Bits allocated = context_->allocated->bits();
+  const size_t size = object_size();
+  const size_t first = SlotOffset(span, 0);
   const size_t begin = page.offset();
-  // All slots that begin here are carved, and free.
+  const size_t end = std::min(begin + kPageSize, SlotOffset(span, span->carved));
   size_t offset = begin <= first ? first : first + (begin - first + size - 1) / size * size;
-  for (; offset < begin + kPageSize; offset += size) {
+  for (; offset < end; offset += size) {
+    if (allocated.Test(offset)) continue;
     FreeObject* const object = ObjectAt(offset);
     object->SetFree(object->FreeMark(context_->mark_key));
   }

@@ -328,13 +328,6 @@ Lookup Heap::FindInSmall(const void* pointer, size_t offset, SizeClass c) {
   return found;
 }
 
-SizeClass Heap::ClassAt(PageId page) const {
-  if (const SizeClass c = page_map_.class_of(page); c != 0) return c;
-  const Span* const span = page_map_.span_of(page);
-  const bool is_small = span != nullptr && span->Covers(page) && span->kind == SpanKind::kSmall;
-  return is_small ? span->size_class : 0;
-}
-
 Lookup Heap::Find(const void* pointer) {
   Lookup found;
   if (pointer == nullptr) {
@@ -345,7 +338,7 @@ Lookup Heap::Find(const void* pointer) {
   const size_t offset = address - fast.arena_base;
   if (offset >= fast.extent.load(std::memory_order_acquire)) return found;
   const PageId page = arena_.PageOf(address);
-  if (const SizeClass c = ClassAt(page); c != 0) return FindInSmall(pointer, offset, c);
+  if (const SizeClass c = page_map_.slots_of(page); c != 0) return FindInSmall(pointer, offset, c);
   found.kind = Lookup::kWild;
   Span* const span = page_map_.span_of(page);
   if (span == nullptr) {
@@ -399,10 +392,10 @@ Lookup Heap::FindContaining(const void* pointer) {
   const size_t offset = reinterpret_cast<uintptr_t>(pointer) - fast.arena_base;
   if (offset >= fast.extent.load(std::memory_order_acquire)) return {};
   const PageId page = {static_cast<uint32_t>(offset >> kPageShift)};
-  const SizeClass c = ClassAt(page);
+  const SizeClass c = page_map_.slots_of(page);
   // A span of the class is freed, and its memory perhaps given back, only under this lock.
   SpinLockHolder holder(transfers_[c].central().lock());
-  if (ClassAt(page) != c) return {};
+  if (page_map_.slots_of(page) != c) return {};
   Lookup found = Find(pointer);
   if (found.kind == Lookup::kInterior) found = Find(reinterpret_cast<void*>(found.object));
   return found;

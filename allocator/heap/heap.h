@@ -189,9 +189,6 @@ class Heap {
   auto AllocateOrFail(size_t size, Attempt attempt) -> decltype(attempt());
   // The reason for a failure, if it is none of the kernel's: else kNone.
   LimitFinding KnownReason(size_t size, MemoryLimit known);
-  // The class of the slots in `page`, also if it has no memory (see CentralList::ReleaseIdle); 0 if
-  // it is in no small span, or in one that is just being made.
-  SizeClass ClassAt(PageId page) const;
   Lookup FindInSmall(const void* pointer, size_t offset, SizeClass c);
   // `span` was given back and had the page of `address` last; what it was is still known.
   Lookup FindInFreed(uintptr_t address, Span* span) const;

@@ -60,9 +60,11 @@ class PageHeap {
   // The same for the large span that began at `first_page` when the caller looked at it without the
   // lock. False, with nothing changed, if it does so no more: another thread was faster.
   bool FreeLarge(Span* span, PageId first_page);
-  // Gives back the memory of pages of a span in use, which read as zero then. False, with nothing
-  // changed, if they are no whole OS pages, or if the system refuses.
-  bool Discard(PageRun run);
+  // Gives back the memory of a part of a span in use, which reads as zero then. `offset`: bytes
+  // from the start of the arena. False, with nothing changed, if the system refuses. Without the
+  // lock. REQUIRES: offset and size are multiples of OsPageSize().
+  bool Discard(size_t offset, size_t size) { return arena_->Discard(offset, size); }
+  size_t OsPageSize() const { return arena_->os().PageSize(); }
 
   // Makes a large span longer where it is. False, with nothing changed, if the pages behind it
   // are not free or cannot be had.

@@ -67,11 +67,6 @@ PageCount PageHeap::ReleaseFreeLocked(PageCount most, Release what) {
   return released;
 }
 
-bool PageHeap::Discard(PageRun run) {
-  if (run.begin.value % os_unit_.value != 0 || run.length.value % os_unit_.value != 0) return false;
-  return arena_->Discard(run);
-}
-
 PageCount PageHeap::ReleaseFree(PageCount most, Release what) {
   SpinLockHolder holder(lock_);
   ObserveLimitsLocked();

@@ -40,6 +40,14 @@ class PageMap {
   SizeClass class_of(PageId page) const { return classes_[page.value]; }
   // The last span that had `page`, or null. REQUIRES: as above.
   Span* span_of(PageId page) const { return spans_[page.value]; }
+  // The class of the slots in `page`, also if its byte is 0 because some of it has no memory (see
+  // CentralList::ReleaseIdle); 0 if it is in no small span, or in one that is just being made.
+  SizeClass slots_of(PageId page) const {
+    if (const SizeClass c = class_of(page); c != 0) return c;
+    const Span* const span = span_of(page);
+    const bool is_small = span != nullptr && span->Covers(page) && span->kind == SpanKind::kSmall;
+    return is_small ? span->size_class : 0;
+  }
   // For a loop: the spans by page.
   Span* const* spans() const { return spans_.data(); }
 

@@ -22,9 +22,9 @@ enum class SpanKind : uint8_t {
 //   allocated() <= carved <= slots
 //   the allocated bits below slot `carved` number allocated(); those from it on are clear
 //   it is on its central list's list of spans with room exactly when allocated() < slots
-//   `released` of its pages have given back their memory: their class bytes are 0, slots below
-//   `carved` reach to their ends or beyond, and no slot that touches one is allocated
-//   a free slot below `carved` that begins in one of the others is as FreeObject says
+//   `released` of its pages have given back memory, all of it or some OS pages: their class bytes
+//   are 0, and no slot that touches what went back is allocated a free slot below `carved` that
+//   begins in one of the others is as FreeObject says
 // A mapped span has entries in the page map for its first page and for those that ever were live.
 // A struct is never unmapped, and when recycled it stays a Span: a stale pointer to one is safe to
 // read, and `Covers` tells whether it still speaks of a page.
@@ -46,7 +46,7 @@ struct alignas(kCacheLineSize) Span {
   Span* previous;
   union {
     const char* name;   // mapped spans: what their maker calls them
-    uint32_t released;  // small spans: pages without memory
+    uint32_t released;  // small spans: pages of which memory went back
   };
   union {
     size_t live_bytes;  // mapped spans: from the start, the bytes that hold something

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <barrier>
 #include <cstdlib>
@@ -119,6 +120,29 @@ TEST_F(HeapTest, AnObjectInAPageWithoutMemoryIsFree) {
   }
   for (char* const object : objects) Delete(object);
   Delete(stays);
+}
+
+// One in eight stays, so that of many pages only a part goes back.
+TEST_F(HeapTest, AnObjectBesideWhatHasNoMemoryIsAsBefore) {
+  std::vector<char*> stay;
+  std::vector<char*> go;
+  for (int i = 0; i < 2000; ++i) {
+    char* const object = New(1000);
+    memset(object, 'x', 1000);
+    (i % 8 == 0 ? stay : go).push_back(object);
+  }
+  for (char* const object : go) Delete(object);
+  heap.Trim(Release::kMemory);
+  for (char* const object : go) ASSERT_NE(KindOf(object), Lookup::kObject);
+  for (char*& object : stay) {
+    ASSERT_EQ(KindOf(object), Lookup::kObject);
+    ASSERT_EQ(KindOf(object + 24), Lookup::kInterior);
+    ASSERT_EQ(UsableSize(object), kSizeClasses[ClassOfSize(1000)].size);
+    object = static_cast<char*>(Reallocate(object, 3000));
+    ASSERT_TRUE(std::all_of(object, object + 1000, [](char each) { return each == 'x'; }));
+    Delete(object);
+    ASSERT_EQ(KindOf(object), Lookup::kFree);
+  }
 }
 
 TEST_F(HeapTest, ASlotThatWasNeverHandedOutIsWild) {

@@ -77,6 +77,72 @@ TEST_P(IdlePagesTest, PagesInWhichNothingLivesGoBackAndComeBack) {
   }
 }
 
+// One object in each page of 8 KiB stays: half of the page can go where OS pages are smaller.
+TEST_P(IdlePagesTest, APartOfAPageGoesBackAndWhatLivesInTheRestStays) {
+  if (heap().os().PageSize() >= kPageSize) GTEST_SKIP() << "no OS page is smaller than a page";
+  const SizeClass c = ClassOfSize(512);
+  auto objects = FetchAll(c, 512);
+  std::sort(objects.begin(), objects.end());
+  std::vector<FreeObject*> stay;
+  std::vector<FreeObject*> go;
+  for (FreeObject* object : objects) {
+    const bool first = reinterpret_cast<uintptr_t>(object) % kPageSize == 0;
+    (first ? stay : go).push_back(object);
+  }
+  for (FreeObject* object : stay) memset(static_cast<void*>(object), 0x5a, 512);
+  ASSERT_FALSE(ReturnTo(heap().central(c), go));
+  ASSERT_GT(Release(c, true), 0U);
+  heap().Check();
+  uint32_t without_memory = 0;
+  for (const FreeObject* object : go) {
+    const bool second_half = reinterpret_cast<uintptr_t>(object) % kPageSize >= kPageSize / 2;
+    if (heap().page_map().class_of(PageOf(object)) == 0 && second_half) {
+      ++without_memory;
+      EXPECT_EQ(object->mark, 0U) << "still has its memory";
+    }
+    EXPECT_FALSE(heap().central(c).IsAllocated(object));
+  }
+  EXPECT_GT(without_memory, go.size() / 4);
+  for (const FreeObject* object : stay) {
+    EXPECT_TRUE(heap().central(c).IsAllocated(object));
+    const auto* const bytes = reinterpret_cast<const unsigned char*>(object);
+    EXPECT_TRUE(std::all_of(bytes, bytes + 512, [](unsigned char b) { return b == 0x5a; }));
+  }
+  // Handing out marks the free ones only.
+  for (const FreeObject* object : FetchAll(c, go.size())) {
+    EXPECT_TRUE(object->IsIntact(TestHeap::kMarkKey));
+  }
+  for (const FreeObject* object : stay) {
+    EXPECT_EQ(object->word, 0x5a5a5a5a5a5a5a5aU);
+    EXPECT_NE(heap().page_map().class_of(PageOf(object)), 0);
+  }
+  heap().Check();
+}
+
+// A span that was used before, and of which the end was not carved this time.
+TEST_P(IdlePagesTest, WhatWasNotCarvedGoesBackToo) {
+  const SizeClass c = ClassOfSize(256);
+  auto objects = FetchAll(c, 4096);
+  for (FreeObject* object : objects) memset(static_cast<void*>(object), 0x5a, 256);
+  ASSERT_FALSE(ReturnTo(heap().central(c), objects));
+  uintptr_t from = 0;
+  uintptr_t end = 0;
+  for (size_t count = 1; from == end && count < 2048; ++count) {
+    const Span* const span = SpanOf(FetchAll(c, 1).back());
+    const uintptr_t begin = heap().arena().AddressOf(span->first_page);
+    from = RoundUp(begin + span->first_slot + span->carved * 256, heap().os().PageSize());
+    end = begin + span->pages.bytes();
+  }
+  if (from == end) GTEST_SKIP() << "no span is longer than an OS page";
+  memset(reinterpret_cast<void*>(from), 0x5a, end - from);
+  Release(c, true);
+  EXPECT_EQ(*reinterpret_cast<const uint64_t*>(from), 0U);
+  EXPECT_EQ(*reinterpret_cast<const uint64_t*>(end - 8), 0U);
+  heap().Check();
+  FetchAll(c, 4096);
+  heap().Check();
+}
+
 TEST_P(IdlePagesTest, WhatIsUsedStays) {
   const SizeClass c = ClassOfSize(64);
   auto objects = FetchAll(c, 1024);
