@@ -32,7 +32,7 @@ PRAIRIE_ALWAYS_INLINE void* Calloc(size_t count, size_t size) {
   size_t bytes;
   if (PRAIRIE_UNLIKELY(__builtin_mul_overflow(count, size, &bytes))) return NoMemory();
   if (PRAIRIE_LIKELY(bytes <= kMaxSmallSize)) {
-    void* const object = thread_cache->Pop(ClassOfSize(bytes), fast.mark_key);
+    void* const object = thread_cache->Pop(thread_cache->ClassOfSize(bytes), fast.mark_key);
     if (PRAIRIE_LIKELY(object != nullptr)) return memset(object, 0, bytes);  // As a jump.
   }
   return CallocSlow(bytes);

@@ -154,9 +154,13 @@ alignas(kCacheLineSize) inline constexpr auto kReciprocals = size_class_internal
 // Of 64 granules from the start of a slot on, those that start one.
 inline constexpr auto kSlotPatterns = size_class_internal::MakeSlotPatterns();
 
+PRAIRIE_ALWAYS_INLINE size_t GranulesFor(size_t size) {
+  return (size + kGranuleSize - 1) >> kGranuleShift;
+}
+
 // The smallest class that holds `size` bytes. REQUIRES: size <= kMaxSmallSize.
 PRAIRIE_ALWAYS_INLINE SizeClass ClassOfSize(size_t size) {
-  return kClassOfGranules[(size + kGranuleSize - 1) >> kGranuleShift];
+  return kClassOfGranules[GranulesFor(size)];
 }
 
 // Whether `offset` (bytes from the start of the arena) is a multiple of the size of class `c`.
@@ -164,8 +168,8 @@ PRAIRIE_ALWAYS_INLINE SizeClass ClassOfSize(size_t size) {
 // Source: D. Lemire, O. Kaser, N. Kurz, "Faster remainder by direct computation" (2019), section
 // 3.2: with m = ceil(2^64 / d), d divides n exactly when (n * m mod 2^64) < m, as long as
 // n + d < 2^64 / d. Here n < 2^44 and d <= 2^15.
-PRAIRIE_ALWAYS_INLINE bool IsMultiple(uint64_t offset, uint64_t reciprocal) {
-  return offset * reciprocal < reciprocal;
+PRAIRIE_ALWAYS_INLINE bool IsMultiple(uint64_t offset, const uint64_t& reciprocal) {
+  return IsProductLess(offset, reciprocal);
 }
 PRAIRIE_ALWAYS_INLINE bool IsSlotStart(uint64_t offset, SizeClass c) {
   return IsMultiple(offset, kReciprocals[c]);

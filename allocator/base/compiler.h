@@ -82,6 +82,23 @@ PRAIRIE_ALWAYS_INLINE bool ClearBit(uint64_t& word, uint64_t place) {
 #endif
 }
 
+// Whether a * b, modulo 2^64, is less than b. With two operands in memory, where compilers load b
+// into a register first, an instruction more.
+PRAIRIE_ALWAYS_INLINE bool IsProductLess(uint64_t a, const uint64_t& b) {
+#if defined(__x86_64__)
+  bool result;
+  asm("imulq %2, %1\n\tcmpq %2, %1" : "=@ccb"(result), "+&r"(a) : "m"(b));
+  return result;
+#else
+  return a * b < b;
+#endif
+}
+
+// The compiler is to think that `value` may be another one from here on. An element of an array
+// with this index is then addressed by it again, in the instruction that reads or writes it, and
+// not by an address that an instruction computed for several.
+PRAIRIE_ALWAYS_INLINE void Forget(size_t& value) { asm("" : "+r"(value)); }
+
 // The upper 64 bits of the product.
 PRAIRIE_ALWAYS_INLINE unsigned long long MultiplyHigh(unsigned long long a, unsigned long long b) {
 #if defined(__SIZEOF_INT128__)

@@ -54,7 +54,7 @@ PRAIRIE_ALWAYS_INLINE SizeClass LiveSmallClass(const void* pointer) {
 template <void* (*Slow)(size_t) = AllocateSlow>
 PRAIRIE_ALWAYS_INLINE void* Allocate(size_t size) {
   if (PRAIRIE_LIKELY(size <= kMaxSmallSize)) {
-    void* const object = thread_cache->Pop(ClassOfSize(size), fast.mark_key);
+    void* const object = thread_cache->Pop(thread_cache->ClassOfSize(size), fast.mark_key);
     if (PRAIRIE_LIKELY(object != nullptr)) return object;
   }
   return Slow(size);

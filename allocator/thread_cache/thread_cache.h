@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <iterator>
+#include <type_traits>
 
 #include "allocator/arena/size_classes.h"
 #include "allocator/base/compiler.h"
@@ -28,11 +29,12 @@ namespace prairie {
 // Thread safety: belongs to its thread, but for the statistics, which others may read inexactly.
 class ThreadCache {
   // What the fast path reads and writes: where the next object goes, and where no more fits. First,
-  // so that an index is all it takes to get there. And a copy of the reciprocals, for they are at
-  // hand here, while the address of a table is an instruction.
+  // so that an index is all it takes to get there. And copies of two tables, for they are at hand
+  // here, while the address of a table is an instruction.
   FreeObject** tops_[kSizeClassCount];
   FreeObject** limits_[kSizeClassCount];
   uint64_t reciprocals_[kSizeClassCount];
+  std::remove_const_t<decltype(kClassOfGranules)> class_of_granules_ = kClassOfGranules;
 
  public:
   constexpr ThreadCache() {
@@ -64,7 +66,10 @@ class ThreadCache {
     return object;
   }
 
-  // See prairie::IsSlotStart.
+  // See prairie::ClassOfSize and IsSlotStart.
+  PRAIRIE_ALWAYS_INLINE SizeClass ClassOfSize(size_t size) const {
+    return class_of_granules_[GranulesFor(size)];
+  }
   PRAIRIE_ALWAYS_INLINE bool IsSlotStart(uint64_t offset, size_t c) const {
     return IsMultiple(offset, reciprocals_[c]);
   }
@@ -76,6 +81,7 @@ class ThreadCache {
     if (PRAIRIE_UNLIKELY(top == limits_[c])) return false;
     object->SetFree(mark);
     *top = object;
+    Forget(c);  // Or an instruction computes the address of tops_[c].
     tops_[c] = top + 1;
     return true;
   }

@@ -78,7 +78,7 @@ TEST_F(FastPathTest, ObjectsOfSizeZeroAreDistinct) {
 TEST_F(FastPathTest, WhatOnlyLooksAsIfItWereFreeIsNot) {
   for (int i = 0; i < 3; ++i) {
     auto* const object = reinterpret_cast<FreeObject*>(New(64));
-    object->word = 0;
+    object->self = 0;
     object->mark = object->FreeMark(fast.mark_key) ^ ~uintptr_t{UINT32_MAX};
     if (sizeof(uintptr_t) == sizeof(uint32_t)) object->mark ^= 1;
     EXPECT_EQ(UsableSize(object), 64U);

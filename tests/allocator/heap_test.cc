@@ -427,10 +427,10 @@ TEST_F(HeapTest, WhatWasWrittenToIsNotHandedOutToAThreadWithoutACache) {
   ASSERT_NE(other, nullptr);
   smashed->mark = other->mark = 0;
   heap.FreeUncached(smashed, c);
-  const uintptr_t word = smashed->word;
+  const uintptr_t self = smashed->self;
   EXPECT_DEATH(
       {
-        smashed->word = ~word;
+        smashed->self = ~self;
         for (int i = 0; i < 100; ++i) heap.AllocateUncached(c, size);
       },
       "smashed free list: malloc: object .* was written after it was freed");

@@ -113,7 +113,7 @@ TEST_P(IdlePagesTest, APartOfAPageGoesBackAndWhatLivesInTheRestStays) {
     EXPECT_TRUE(object->IsIntact(TestHeap::kMarkKey));
   }
   for (const FreeObject* object : stay) {
-    EXPECT_EQ(object->word, 0x5a5a5a5a5a5a5a5aU);
+    EXPECT_EQ(object->self, static_cast<uintptr_t>(0x5a5a5a5a5a5a5a5aU));
     EXPECT_NE(heap().page_map().class_of(PageOf(object)), 0);
   }
   heap().Check();

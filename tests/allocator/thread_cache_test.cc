@@ -288,7 +288,7 @@ TEST_P(ThreadCacheTest, WhatWasWrittenToIsNotHandedOut) {
   auto objects = PopMany(c, 3);
   for (FreeObject* object : objects) Push(c, object);
   const uint32_t cached = cache_.cached_count(c);
-  objects[1]->word ^= 1;
+  objects[1]->self ^= 1;
   EXPECT_EQ(cache_.Pop(c, TestHeap::kMarkKey), objects[2]);
   EXPECT_EQ(cache_.Pop(c, TestHeap::kMarkKey), nullptr);
   EXPECT_EQ(cache_.Pop(c, TestHeap::kMarkKey), nullptr) << "until it is taken away";
