@@ -90,20 +90,27 @@ void* AllocateZeroed(size_t size) {
 
 PRAIRIE_NOINLINE void FreeSlow(void* pointer, Call call) {
   if (pointer == nullptr) return;
-  // If it is only that the magazine is full, what the fast path checks has been checked.
-  if (const SizeClass c = LiveSmallClass(pointer); c != 0 && thread_cache->TakeEmptySpare(c)) {
-    FreeObject* const object = static_cast<FreeObject*>(pointer);
+  FreeObject* const object = static_cast<FreeObject*>(pointer);
+  const SizeClass c = LiveSmallClass(pointer);
+  if (c != 0 && thread_cache->TakeEmptySpare(c)) {
     thread_cache->Push(object, object->FreeMark(fast.mark_key), c);
     return;
   }
   const int saved_errno = errno;
+  // If it is only that the magazine is full, what the fast path checks has been checked. A look at
+  // the span and its bits would be three lines of memory that are seldom in the processor's cache.
+  if (c != 0 && thread_cache->knows(c)) {
+    FreeSmall(object, c);
+    errno = saved_errno;
+    return;
+  }
   const Lookup found = heap.Find(pointer);
   if (PRAIRIE_UNLIKELY(found.kind != Lookup::kObject)) {
     heap.ReportMisuse(call, pointer);
   } else if (found.span->kind == SpanKind::kLarge) {
     if (!heap.FreeLarge(found.span, pointer)) heap.ReportMisuse(call, pointer);
   } else {
-    FreeSmall(static_cast<FreeObject*>(pointer), found.span->size_class);
+    FreeSmall(object, found.span->size_class);
   }
   errno = saved_errno;
 }

@@ -9,7 +9,7 @@ namespace {
 
 // From this much committed heap on; below it the huge page at the end, of which half lies idle on
 // average, would be too large a part of the heap. ADR 13.
-constexpr PageCount kHugePagesFrom = PagesFor(8 * kMiB);
+constexpr PageCount kHugePagesFrom = PagesFor(4 * kMiB);
 
 // Where address space is free a step is an eighth to a quarter of what is committed, if that is
 // more: a call may have to wait for the faults of other threads. A power of two, for RoundUp.
@@ -156,12 +156,14 @@ void PageHeap::AdviseHugePages(PageRun run) {
   if (may_collapse_) NoteNextCollapse();
 }
 
-// One with every commit, since other threads' page faults wait meanwhile.
+// One with every commit, since other threads' page faults wait meanwhile; with a later one if much
+// of it lies idle yet.
 void PageHeap::NoteNextCollapse() {
   const PageRun run = {next_collapse_, kHugePages};
   if (run.end() > collapse_end_ || collapse_due_.load(std::memory_order_relaxed) != 0) return;
+  if (!HasItsMemory(run)) return;
   next_collapse_ = run.end();
-  if (HasItsMemory(run)) collapse_due_.store(run.end().value, std::memory_order_relaxed);
+  collapse_due_.store(run.end().value, std::memory_order_relaxed);
 }
 
 void PageHeap::CollapseNow() {
