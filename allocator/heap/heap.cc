@@ -19,6 +19,13 @@ constinit ThreadCache ended_cache;
 // Growth of the metadata allocator: a thread cache or some tens of spans at a time.
 constexpr size_t kMetadataSlack = 16 * kKiB;
 
+// Of the large spans that it freed last a thread keeps so much, if others would wait with it for
+// the page heap: those of up to half of that.
+constexpr PageCount kMostRecent = PagesFor(256 * kKiB);
+// And while this much was handed out, and it freed and allocated none like that.
+constexpr PageCount kRecentPatience = PagesFor(4 * kMiB);
+constexpr uint32_t kRecentCallsForASlowOne = 8;
+
 // When a thread looks at the clock it returns so many idle magazines: some thousand objects.
 constexpr uint32_t kIdleMagazinesAtATime = 16;
 constexpr uint32_t kIdleSpansAtATime = 8;
@@ -105,6 +112,7 @@ ThreadCache* Heap::CacheForThisThread() {
   if (thread_cache == &ended_cache) return nullptr;
   ThreadCache* const cache = threads_.Create();
   if (cache == nullptr) return nullptr;
+  cache->recent.Init(kMostRecent);
   thread_cache = cache;
   threads_.ArmExit(cache);
   return cache;
@@ -119,6 +127,7 @@ void Heap::EndThread(ThreadCache* cache) {
   }
   thread_cache = &ended_cache;
   ListFault fault = cache->Flush(transfers_);
+  FreeRecent(*cache);
   threads_.Destroy(cache);
   // It has given up to two magazines of each class.
   for (int i = 0; i < kSizeClassCount && ReturnExcess(&fault); ++i) {
@@ -204,6 +213,12 @@ PRAIRIE_ALWAYS_INLINE void Heap::ReturnUnused(ThreadCache& cache) {
   const PageCount now = page_heap_.turnover() + cache.call_time;
   if (now == cache.last_look) return;
   cache.last_look = now;
+  if (cache.recent_used) {
+    cache.recent_used = false;
+    cache.recent_use = now;
+  } else if (now - cache.recent_use >= kRecentPatience) {
+    FreeRecent(cache);
+  }
   ListFault fault;
   const SizeClass own = static_cast<SizeClass>(cache.idle_class % (kSizeClassCount - 1) + 1);
   cache.idle_class = own;
@@ -212,6 +227,10 @@ PRAIRIE_ALWAYS_INLINE void Heap::ReturnUnused(ThreadCache& cache) {
   cache.idle_transfer = shared;
   if (shared != 0) transfers_[shared].ReturnUnused(&fault);
   ReportFault(fault);
+}
+
+void Heap::FreeRecent(ThreadCache& cache) {
+  while (Span* const span = cache.recent.Evict()) page_heap_.Free(span);
 }
 
 void Heap::LookAtClock() {
@@ -284,10 +303,20 @@ Span* Heap::AllocateLarge(size_t size, size_t alignment) {
     RecordFailure(size, MemoryLimit::kWindow);
     return nullptr;
   }
-  // A program that uses large blocks only makes no slow call.
-  if (ThreadCache* const own = OwnCache(); own != nullptr) ReturnUnused(*own);
-  page_heap_.CollapseIfDue();
   const PageCount pages = PagesFor(size);
+  if (ThreadCache* const own = CacheForThisThread(); own != nullptr) {
+    Span* const recent =
+        alignment <= kPageSize ? own->recent.Take(page_heap_.RoundToOsPages(pages)) : nullptr;
+    if (recent != nullptr) {
+      own->recent_used = true;
+      recent->zeroed = false;
+      recent->kind = SpanKind::kLarge;
+      return recent;
+    }
+    // A program that uses large blocks only makes no slow call.
+    ReturnUnused(*own);
+  }
+  page_heap_.CollapseIfDue();
   const PageCount aligned = alignment <= kPageSize ? PageCount{1} : PagesFor(alignment);
   Span* const span = AllocateOrFail(
       size, [=, this] { return page_heap_.Allocate(pages, aligned, SpanKind::kLarge); });
@@ -297,6 +326,17 @@ Span* Heap::AllocateLarge(size_t size, size_t alignment) {
 
 bool Heap::FreeLarge(Span* span, const void* pointer) {
   const PageId page = arena_.PageOf(reinterpret_cast<uintptr_t>(pointer));
+  ThreadCache* const own = CacheForThisThread();
+  const bool may_keep = own != nullptr && own->recent.Accepts(span->pages) && !span->moved;
+  // Who is alone does not wait for a lock, and finds the lowest run as ever.
+  if (may_keep && threads_.count() > 1 && !page_heap_.frugal()) {
+    if (PRAIRIE_UNLIKELY(!span->End(page))) return false;
+    while (own->recent.IsFull(span->pages)) page_heap_.Free(own->recent.Evict());
+    own->recent.Put(span);
+    own->recent_used = true;
+    if (PRAIRIE_UNLIKELY(++own->recent_calls % kRecentCallsForASlowOne == 0)) LookAfterIdle(*own);
+    return true;
+  }
   if (PRAIRIE_UNLIKELY(!page_heap_.FreeLarge(span, page))) return false;
   LookAtClock();
   return true;
@@ -407,6 +447,7 @@ size_t Heap::Trim(Release what) {
   if (ThreadCache* const own = OwnCache(); own != nullptr) {
     // Not to the transfer caches: that takes memory for their slots.
     fault = own->Flush(transfers_, true);
+    FreeRecent(*own);
   }
   for (int c = 1; c < kSizeClassCount; ++c) {
     fault.Note(transfers_[c].Flush());

@@ -175,6 +175,8 @@ class Heap {
   ThreadCache* CacheForThisThread();
   void LookAfterIdle(ThreadCache& cache);
   void ReturnUnused(ThreadCache& cache);
+  // What it keeps of large spans goes to the page heap.
+  void FreeRecent(ThreadCache& cache);
   // Gives back what it is time to give back, and sees to the background thread.
   void LookAtClock();
   // While transfer caches hold more than their share of the heap, the oldest magazines of one class

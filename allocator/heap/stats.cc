@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "allocator/base/report.h"
 #include "allocator/heap/heap.h"
 
@@ -20,6 +22,13 @@ HeapStats Heap::Stats() {
     stats.cached_bytes += cached * kSizeClasses[i].size;
   }
   stats.pages = page_heap_.stats();
+  // To the page heap these are large objects that live.
+  size_t recent_count = 0;
+  size_t recent_bytes = 0;
+  threads_.CountRecent(&recent_count, &recent_bytes);
+  stats.pages.large_count -= std::min(recent_count, stats.pages.large_count);
+  stats.pages.large_bytes -= std::min(recent_bytes, stats.pages.large_bytes);
+  stats.cached_bytes += recent_bytes;
   stats.allocated_count += stats.pages.large_count;
   stats.allocated_bytes += stats.pages.large_bytes;
   stats.metadata_bytes = metadata_.committed_bytes() + page_map_.committed_bytes() +

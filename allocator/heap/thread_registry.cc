@@ -41,9 +41,13 @@ void ThreadRegistry::KeepOnly(ThreadCache* cache) {
   if (cache != nullptr) cache->next = cache->previous = nullptr;
 }
 
-size_t ThreadRegistry::count() {
+void ThreadRegistry::CountRecent(size_t* count, size_t* bytes) {
   SpinLockHolder holder(lock_);
-  return count_;
+  *count = *bytes = 0;
+  for (const ThreadCache* cache = first_; cache != nullptr; cache = cache->next) {
+    *count += static_cast<size_t>(cache->recent.count());
+    *bytes += cache->recent.pages().bytes();
+  }
 }
 
 size_t ThreadRegistry::cached_count(SizeClass c) {

@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stddef.h>
 
+#include <atomic>
+
 #include "allocator/arena/metadata_allocator.h"
 #include "allocator/base/spin_lock.h"
 #include "allocator/thread_cache/thread_cache.h"
@@ -31,9 +33,11 @@ class ThreadRegistry {
   // held, because a thread may have been in the middle of changing its list.
   void KeepOnly(ThreadCache* cache);
 
-  size_t count();
+  size_t count() const { return count_.load(std::memory_order_relaxed); }
   // Objects of class `c` in all caches; inexact while threads run.
   size_t cached_count(SizeClass c);
+  // Large spans that threads keep, and the bytes in them; as inexact.
+  void CountRecent(size_t* count, size_t* bytes);
 
   SpinLock& lock() { return lock_; }
 
@@ -41,7 +45,7 @@ class ThreadRegistry {
   SpinLock lock_{LockRank::kThreadRegistry};
   ObjectPool<ThreadCache> pool_;
   ThreadCache* first_ = nullptr;
-  size_t count_ = 0;
+  std::atomic<size_t> count_{0};  // Changes under the lock.
   pthread_key_t key_ = 0;
   bool has_key_ = false;
 };

@@ -159,13 +159,13 @@ void PageHeap::Free(Span* span) {
 
 bool PageHeap::FreeLarge(Span* span, PageId first_page) {
   SpinLockHolder holder(lock_);
-  if (span->kind != SpanKind::kLarge || span->first_page != first_page) return false;
+  if (!span->End(first_page)) return false;
   FreeLocked(span);
   return true;
 }
 
 void PageHeap::FreeLocked(Span* span) {
-  if (span->kind == SpanKind::kLarge && recent_.Accepts(span->pages)) {
+  if (span->kind != SpanKind::kSmall && recent_.Accepts(span->pages)) {
     while (recent_.IsFull(span->pages)) FreeForGood(recent_.Evict());
     span->kind = SpanKind::kUnused;
     recent_.Put(span);

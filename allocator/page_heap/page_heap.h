@@ -54,7 +54,8 @@ class PageHeap {
   // (the slot grid) a preference. Null if the system has no memory or the window is full.
   Span* Allocate(PageCount pages, PageCount alignment, SpanKind kind);
 
-  // Takes back a span from Allocate. For a small one the class bytes must be cleared before.
+  // Takes back a span from Allocate; a large one may have ended before. For a small one the class
+  // bytes must be cleared.
   void Free(Span* span);
 
   // The same for the large span that began at `first_page` when the caller looked at it without the
@@ -65,6 +66,8 @@ class PageHeap {
   // lock. REQUIRES: offset and size are multiples of OsPageSize().
   bool Discard(size_t offset, size_t size) { return arena_->Discard(offset, size); }
   size_t OsPageSize() const { return arena_->os().PageSize(); }
+  // The length of a span for `pages`.
+  PageCount RoundToOsPages(PageCount pages) const;
 
   // Makes a large span longer where it is. False, with nothing changed, if the pages behind it
   // are not free or cannot be had.
@@ -153,7 +156,6 @@ class PageHeap {
 
   // The functions below require lock_.
   size_t CountedBytes() const;
-  PageCount RoundToOsPages(PageCount pages) const;
   struct Alignment {
     PageCount pages;
     bool must;  // Else it is only preferred.

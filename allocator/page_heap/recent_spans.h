@@ -11,8 +11,9 @@ namespace prairie {
 
 // A buffer that a program frees and allocates again would otherwise go through the page index at
 // every turn, some 2500 instructions. Spans here are unused and keep their pages, which are not
-// free in the index. Any other request for pages first frees them all, so keeping them costs no
-// memory: the lowest run that fits is found as ever. Thread safety: the page heap's lock.
+// free in the index. The page heap has some, and frees them all before any other request for pages,
+// so keeping them costs no memory: the lowest run that fits is found as ever. And each thread has
+// some small ones, for which it needs no lock. Thread safety: the page heap's lock, or the thread.
 class RecentSpans {
  public:
   constexpr RecentSpans() = default;

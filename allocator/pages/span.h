@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <atomic>
+
 #include "allocator/arena/size_classes.h"
 #include "allocator/base/config.h"
 #include "allocator/base/pages.h"
@@ -52,6 +54,19 @@ struct alignas(kCacheLineSize) Span {
     size_t live_bytes;  // mapped spans: from the start, the bytes that hold something
     uint32_t seen;      // small spans: see CentralList::ReleaseIdle
   };
+
+  // Large → unused. False, with nothing changed, unless it is a large one that begins at `page`. Of
+  // several threads that try at once one succeeds.
+  bool End(PageId page) {
+    const std::atomic_ref<SpanKind> state(kind);
+    SpanKind expected = SpanKind::kLarge;
+    if (first_page != page || !state.compare_exchange_strong(expected, SpanKind::kUnused)) {
+      return false;
+    }
+    if (first_page == page) return true;
+    state.store(SpanKind::kLarge);  // Freed, and used again, between the two looks.
+    return false;
+  }
 
   bool Covers(PageId page) const {
     return kind != SpanKind::kUnused && PageRun{first_page, pages}.contains(page);

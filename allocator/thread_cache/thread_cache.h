@@ -12,6 +12,7 @@
 #include "allocator/arena/size_classes.h"
 #include "allocator/base/compiler.h"
 #include "allocator/central/transfer_cache.h"
+#include "allocator/page_heap/recent_spans.h"
 
 namespace prairie {
 
@@ -139,6 +140,12 @@ class ThreadCache {
   // which class here and in transfer caches.
   PageCount call_time;
   PageCount last_look;
+  // Large spans that this thread freed last; whether one came or went since the last look, and the
+  // time of the last look that saw so.
+  RecentSpans recent;
+  uint32_t recent_calls = 0;  // of free
+  bool recent_used = false;
+  PageCount recent_use;
   SizeClass idle_class = 0;
   SizeClass idle_transfer = 0;
 

@@ -1,0 +1,133 @@
+// The large blocks that a thread freed last: it has them again without a lock, and nobody else
+// loses by it.
+#include <gtest/gtest.h>
+
+#include <barrier>
+#include <cstring>
+#include <functional>
+#include <thread>
+
+#include "allocator/fast_path/fast_path.h"
+#include "allocator/heap/heap.h"
+#include "tests/support/needs.h"
+
+namespace prairie {
+namespace {
+
+constexpr size_t kBlock = 48 * kKiB;
+constexpr size_t kLarger = kMiB;  // A thread keeps none of these.
+
+void* New(size_t size) {
+  void* const block = Allocate(size);
+  EXPECT_NE(block, nullptr) << size;
+  return block;
+}
+void Delete(void* block) { Free(block, Call::kFree); }
+
+class HeapRecentTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    PRAIRIE_NEEDS_MEMORY(128, "a second thread, with a stack of 8 MiB");
+    Delete(New(16));  // So that this thread has a cache, and is one of several.
+    heap.Trim(Release::kMemory);
+  }
+  void InAThread(const std::function<void()>& what) { std::thread(what).join(); }
+  // Where memory is dear nothing is kept.
+  static bool Keeps() { return !heap.page_heap().frugal(); }
+  // To the page heap what threads keep lives.
+  static size_t Kept() {
+    return heap.page_heap().stats().large_count - heap.Stats().pages.large_count;
+  }
+};
+
+TEST_F(HeapRecentTest, AThreadHasAgainWhatItFreed) {
+  InAThread([] {
+    void* const block = New(kBlock);
+    memset(block, 7, kBlock);
+    Delete(block);
+    EXPECT_EQ(Kept(), Keeps() ? 1U : 0U);
+    EXPECT_EQ(heap.Find(block).kind, Lookup::kFree) << "a second free is one";
+    if (Keeps()) {
+      EXPECT_NE(New(2 * kBlock), block) << "another length";
+      EXPECT_EQ(New(kBlock), block);
+    }
+    EXPECT_EQ(Kept(), 0U);
+  });
+}
+
+TEST_F(HeapRecentTest, ZeroedMemoryIsZero) {
+  InAThread([] {
+    void* const block = New(kBlock);
+    memset(block, 7, kBlock);
+    Delete(block);
+    auto* const zeroed = static_cast<unsigned char*>(AllocateZeroed(kBlock));
+    for (size_t i = 0; i < kBlock; ++i) ASSERT_EQ(zeroed[i], 0);
+    Delete(zeroed);
+  });
+}
+
+TEST_F(HeapRecentTest, LittleIsKept) {
+  InAThread([] {
+    constexpr int kBlocks = 40;
+    void* blocks[kBlocks];
+    for (void*& block : blocks) block = New(kBlock);
+    for (void* const block : blocks) Delete(block);
+    EXPECT_LE(heap.Stats().cached_bytes, 256 * kKiB);
+    EXPECT_LE(Kept(), 8U);
+    Delete(New(kLarger));
+    EXPECT_LE(heap.Stats().cached_bytes, 256 * kKiB);
+  });
+}
+
+TEST_F(HeapRecentTest, ItGoesBackAtTheEndOfTheThreadAndWhenTrimmed) {
+  InAThread([] { Delete(New(kBlock)); });
+  EXPECT_EQ(Kept(), 0U);
+  InAThread([] {
+    Delete(New(kBlock));
+    heap.Trim(Release::kMemory);
+    EXPECT_EQ(Kept(), 0U);
+  });
+  heap.page_heap().CheckInvariants();
+}
+
+TEST_F(HeapRecentTest, ItGoesBackWhenOthersNeedPagesAndItIsOfNoUse) {
+  InAThread([] {
+    Delete(New(kBlock));
+    for (int i = 0; i < 16; ++i) Delete(New(kLarger + static_cast<size_t>(i) * kPageSize));
+    EXPECT_EQ(Kept(), 0U);
+  });
+}
+
+TEST_F(HeapRecentTest, WhoIsAloneKeepsNothing) {
+  Delete(New(kBlock));
+  EXPECT_EQ(Kept(), 0U);
+}
+
+// One of them is right, and the other hears that it is wrong.
+TEST_F(HeapRecentTest, OfTwoThreadsThatFreeABlockOneDoes) {
+  std::barrier meet(2);
+  Span* span = nullptr;
+  void* block = nullptr;
+  std::atomic<int> freed{0};
+  const auto free_it = [&](bool makes) {
+    for (int round = 0; round < 2000; ++round) {
+      if (makes) {
+        block = New(kBlock);
+        span = heap.Find(block).span;
+        freed = 0;
+      }
+      meet.arrive_and_wait();
+      if (heap.FreeLarge(span, block)) ++freed;
+      meet.arrive_and_wait();
+      ASSERT_EQ(freed, 1) << round;
+      meet.arrive_and_wait();
+    }
+  };
+  std::thread other(free_it, false);
+  free_it(true);
+  other.join();
+  heap.page_heap().CheckInvariants();
+}
+
+}  // namespace
+}  // namespace prairie
