@@ -11,7 +11,7 @@
 
 namespace prairie {
 
-// What lies at the bottom of every magazine: no object, and never marked as free.
+// What lies at the bottom of every magazine: no object, and never intact, whatever the key.
 extern PRAIRIE_HIDDEN FreeObject no_object;
 
 // A header and `capacity` cells behind it, of which the first `count` hold objects. Below them is a

@@ -16,6 +16,15 @@ class MagazineTest : public TestWithHeap {
   MagazineStore& store() { return heap().magazines(); }
 };
 
+// Keys are odd; before the heap is initialized, when the C library may allocate already, it is 0.
+TEST(NoObjectTest, IsNotIntactWhateverTheKey) {
+  EXPECT_FALSE(no_object.IsIntact(0));
+  for (uintptr_t bit = 1; bit != 0; bit <<= 1) {
+    EXPECT_FALSE(no_object.IsIntact(bit | 1));
+    EXPECT_FALSE(no_object.IsIntact(~bit | 1));
+  }
+}
+
 TEST_P(MagazineTest, HoldsWhatWasAskedForAndIsEmpty) {
   for (uint32_t capacity = 1; capacity <= MagazineStore::kLargest; ++capacity) {
     Magazine* const magazine = store().Acquire(capacity);
