@@ -190,6 +190,7 @@ BENCHMARK(BM_Threads)
     ->Name("threads")
     ->Arg(256)
     ->Arg(8 * kKiB)
+    ->Arg(64 * kKiB)
     ->Threads(2)
     ->Threads(4)
     ->UseRealTime();

@@ -12,7 +12,8 @@ static_assert(CapacityOf(2048) >= MagazineStore::kLargest);
 
 }  // namespace
 
-// mark ^ self is neither odd, as all keys are, nor zero, as the key is until the heap is initialized.
+// mark ^ self is neither odd, as all keys are, nor zero, as the key is until the heap is
+// initialized.
 constinit FreeObject no_object{2, 0};
 
 Magazine* MagazineStore::Acquire(uint32_t capacity) {

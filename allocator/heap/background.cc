@@ -7,6 +7,7 @@
 
 #include "allocator/base/config.h"
 #include "allocator/heap/heap.h"
+#include "allocator/os/process.h"
 
 namespace prairie {
 namespace {
@@ -32,6 +33,9 @@ void ReleaseIdlePages() {
 void* Run(void*) {
   for (;;) {
     Sleep(kEpochMilliseconds);
+    // Where the main thread ends before the others the process ends with the last of them, and
+    // would not while this one stays.
+    if (IsOneThreadLeft()) return nullptr;
     const uint64_t now = MonotonicMilliseconds();
     while (!heap.ReturnIdle(now, true)) {
     }

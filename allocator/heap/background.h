@@ -9,7 +9,8 @@
 namespace prairie {
 
 // Made when the heap is first used for long, not at load: a program may look at its threads, or
-// fork, before that. It wakes once an epoch, takes no signals, and ends with the process.
+// fork, before that. It wakes once an epoch, takes no signals, and ends with the process,
+// or as soon as no other thread is left.
 // Thread safety: any thread.
 class BackgroundThread {
  public:

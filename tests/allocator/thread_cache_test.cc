@@ -66,7 +66,8 @@ class ThreadCacheTest : public TestWithHeap {
 
 TEST(EmptyThreadCacheTest, HasNothingBeforeTheHeapIsInitialized) {
   static constinit ThreadCache cache;
-  for (int c = 0; c < kSizeClassCount; ++c) EXPECT_EQ(cache.Pop(static_cast<size_t>(c), 0), nullptr);
+  for (int c = 0; c < kSizeClassCount; ++c)
+    EXPECT_EQ(cache.Pop(static_cast<size_t>(c), 0), nullptr);
 }
 
 TEST_P(ThreadCacheTest, ANewOneHoldsNothingAndHasRoomForNothing) {

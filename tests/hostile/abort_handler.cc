@@ -1,5 +1,7 @@
 // A SIGABRT handler that allocates after a report of misuse: the report may hold no lock. Other
-// threads allocate all the while. Argument: the mistake. Ends with status 42.
+// threads allocate all the while, but for what they could get in between. Argument: the mistake.
+// Ends with status 42.
+#include <atomic>
 #include <csignal>
 #include <thread>
 
@@ -7,7 +9,18 @@
 
 namespace {
 
+constexpr int kThreads = 2;
+std::atomic<bool> rest{false};
+std::atomic<int> resting{0};
+
+// All others rest, until the handler runs.
+void LetOthersRest() {
+  rest = true;
+  while (resting < kThreads) usleep(100);
+}
+
 void Handle(int) {
+  rest = false;
   Churn(1, 2000, 4 * kMegabyte);
   free(calloc(100, 100));
   _exit(42);
@@ -22,13 +35,10 @@ void Blunder(const char* mistake) {
     free(small);
     free(small);
   } else if (strcmp(mistake, "double_large") == 0) {
-    // Between the two another thread may have got it: then the second free is one of its block, and
-    // the mistake is seen when that thread frees it, or here at the next turn.
-    for (int i = 0; i < 100; ++i) {
-      free(large);
-      free(large);
-      large = malloc(200000);
-    }
+    // Between the two another thread could get it, and the second free would be one of its block.
+    LetOthersRest();
+    free(large);
+    free(large);
   } else if (strcmp(mistake, "interior") == 0) {
     small = static_cast<char*>(small) + 16;
     free(small);
@@ -56,13 +66,19 @@ void Blunder(const char* mistake) {
 int main(int argc, char** argv) {
   CHECK(argc == 2);
   signal(SIGABRT, Handle);
-  for (uint64_t i = 0; i < 2; ++i) {
+  for (uint64_t i = 0; i < kThreads; ++i) {
     std::thread([i] {
       sigset_t abort_only;
       sigemptyset(&abort_only);
       sigaddset(&abort_only, SIGABRT);
       pthread_sigmask(SIG_BLOCK, &abort_only, nullptr);
-      for (uint64_t round = i;; round += 2) Churn(round, 1000, kMegabyte);
+      for (uint64_t round = i;; round += kThreads) {
+        Churn(round, 1000, kMegabyte);
+        if (!rest) continue;
+        ++resting;
+        while (rest) usleep(100);
+        --resting;
+      }
     }).detach();
   }
   Blunder(argv[1]);

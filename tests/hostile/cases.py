@@ -160,6 +160,13 @@ SURROUNDINGS = (
     simple("locked_memory", needs=(256, "blocks of many sizes")),
     simple("workload", needs=WORKLOAD),
     Case(
+        "main_thread_ends with background=1",
+        "main_thread_ends",
+        options="background=1",
+        needs=(256, "20 MiB of blocks, and a thread with a stack of 8 MiB"),
+        timeout=60,
+    ),
+    Case(
         "idle_process with background=1",
         "idle_process",
         options="background=1",
