@@ -47,6 +47,12 @@ class FastPathTest : public testing::Test {
   size_t before_ = 0;
 };
 
+TEST(EmptyThreadCacheTest, HasNothingBeforeTheHeapIsInitialized) {
+  static constinit ThreadCache cache;
+  for (int c = 0; c < kSizeClassCount; ++c)
+    EXPECT_EQ(cache.Pop(static_cast<size_t>(c), 0), nullptr);
+}
+
 TEST_F(FastPathTest, ObjectsOfEverySizeAreAlignedHoldTheirSizeAndDoNotOverlap) {
   std::vector<std::pair<char*, size_t>> objects;
   for (size_t size = 0; size <= 40000; size += size < 2000 ? 1 : 97) {

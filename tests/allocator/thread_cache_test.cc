@@ -64,12 +64,6 @@ class ThreadCacheTest : public TestWithHeap {
   ThreadCache cache_;
 };
 
-TEST(EmptyThreadCacheTest, HasNothingBeforeTheHeapIsInitialized) {
-  static constinit ThreadCache cache;
-  for (int c = 0; c < kSizeClassCount; ++c)
-    EXPECT_EQ(cache.Pop(static_cast<size_t>(c), 0), nullptr);
-}
-
 TEST_P(ThreadCacheTest, ANewOneHoldsNothingAndHasRoomForNothing) {
   for (int c = 0; c < kSizeClassCount; ++c) {
     const SizeClass size_class = static_cast<SizeClass>(c);
