@@ -73,7 +73,8 @@ bool CentralList::ReleasePages(Span* span) {
   // What was not carved holds nothing, but perhaps the memory of an earlier span.
   const size_t uncarved = RoundUp(carved_end, unit);
   const size_t end = (span->first_page + span->pages).offset();
-  bool any = uncarved < end && context_->page_heap->Discard(uncarved, end - uncarved);
+  if (uncarved < end) context_->page_heap->Discard(uncarved, end - uncarved);
+  bool any = false;
   const size_t last = RoundDown(carved_end, unit);
   for (size_t begin = span->first_page.offset(); begin < last;) {
     size_t idle_end = begin;
@@ -98,13 +99,12 @@ bool CentralList::ReleaseRun(Span* span, size_t begin, size_t end) {
     changed |= uint64_t{1} << (page - first).value;
     page_map.SetClass({page, {1}}, 0);
   }
-  if (context_->page_heap->Discard(begin, end - begin)) {
-    span->released += static_cast<uint32_t>(std::popcount(changed));
-    return true;
-  }
+  span->released += static_cast<uint32_t>(std::popcount(changed));
+  if (context_->page_heap->Discard(begin, end - begin)) return true;
+  // A part may have gone all the same.
   for (; changed != 0; changed &= changed - 1) {
     const PageCount place = {static_cast<uint32_t>(std::countr_zero(changed))};
-    page_map.SetClass({first + place, {1}}, size_class_);
+    RestorePage(span, first + place);
   }
   return false;
 }

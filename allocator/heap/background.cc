@@ -30,12 +30,27 @@ void ReleaseIdlePages() {
   }
 }
 
+// The mask of the thread that started this one.
+sigset_t program_mask;
+
+// The last thread of a process runs its exit handlers, for which Run has little stack and lets no
+// signal in.
+void* EndProcess(void*) {
+  pthread_sigmask(SIG_SETMASK, &program_mask, nullptr);
+  while (!IsOneThreadLeft()) Sleep(1);
+  return nullptr;
+}
+
 void* Run(void*) {
   for (;;) {
     Sleep(kEpochMilliseconds);
     // Where the main thread ends before the others the process ends with the last of them, and
-    // would not while this one stays.
-    if (IsOneThreadLeft()) return nullptr;
+    // would not while this one stays. No file is opened while one has a cache.
+    if (heap.thread_count() == 0 && IsOneThreadLeft()) {
+      pthread_t last;
+      if (pthread_create(&last, nullptr, EndProcess, nullptr) == 0) pthread_detach(last);
+      return nullptr;
+    }
     const uint64_t now = MonotonicMilliseconds();
     while (!heap.ReturnIdle(now, true)) {
     }
@@ -52,6 +67,7 @@ void BackgroundThread::Start(uint64_t now) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
+  program_mask = before;
   pthread_attr_t attributes;
   int error = pthread_attr_init(&attributes);
   if (error == 0) {

@@ -216,7 +216,7 @@ PRAIRIE_ALWAYS_INLINE void Heap::ReturnUnused(ThreadCache& cache) {
   if (cache.recent_used) {
     cache.recent_used = false;
     cache.recent_use = now;
-  } else if (now - cache.recent_use >= kRecentPatience) {
+  } else if (now - cache.recent_use >= kRecentPatience || page_heap_.is_scarce()) {
     FreeRecent(cache);
   }
   ListFault fault;
@@ -326,14 +326,18 @@ Span* Heap::AllocateLarge(size_t size, size_t alignment) {
 
 bool Heap::FreeLarge(Span* span, const void* pointer) {
   const PageId page = arena_.PageOf(reinterpret_cast<uintptr_t>(pointer));
-  ThreadCache* const own = CacheForThisThread();
-  const bool may_keep = own != nullptr && own->recent.Accepts(span->pages) && !span->moved;
+  ThreadCache* const own = OwnCache();
+  const auto may_keep = [&] { return own->recent.Accepts(span->pages) && !span->moved; };
   // Who is alone does not wait for a lock, and finds the lowest run as ever.
-  if (may_keep && threads_.count() > 1 && !page_heap_.frugal()) {
+  if (own != nullptr && may_keep() && threads_.count() > 1 && !page_heap_.is_scarce()) {
     if (PRAIRIE_UNLIKELY(!span->End(page))) return false;
+    if (PRAIRIE_UNLIKELY(!may_keep())) {  // Another one than it was, if two threads free a block.
+      page_heap_.Free(span);
+      return true;
+    }
     while (own->recent.IsFull(span->pages)) page_heap_.Free(own->recent.Evict());
+    if (own->recent.count() == 0) own->recent_used = true;
     own->recent.Put(span);
-    own->recent_used = true;
     if (PRAIRIE_UNLIKELY(++own->recent_calls % kRecentCallsForASlowOne == 0)) LookAfterIdle(*own);
     return true;
   }

@@ -160,6 +160,8 @@ class Heap {
   void UnlockAll();
   void ResetLocksInChild();
 
+  // Threads that have a cache.
+  size_t thread_count() const { return threads_.count(); }
   PageHeap& page_heap() { return page_heap_; }
   size_t OsPageSize() const { return os_.PageSize(); }
   const Arena& arena() const { return arena_; }

@@ -64,7 +64,8 @@ class OsMemory {
   virtual MapResult MapAt(uintptr_t address, size_t size) = 0;
 
   // committed → committed, contents dropped: the pages read as zero and cost nothing until
-  // written. Returns false if they may still hold their contents.
+  // written. Returns false if some of them may still hold their contents: the program may have
+  // locked them, and the kernel stops there.
   virtual bool Discard(uintptr_t address, size_t size) = 0;
 
   // committed → decommitted: contents dropped, access and charge given back. Returns false, with

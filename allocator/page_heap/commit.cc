@@ -15,6 +15,9 @@ constexpr PageCount kHugePagesFrom = PagesFor(4 * kMiB);
 // more: a call may have to wait for the faults of other threads. A power of two, for RoundUp.
 constexpr uint32_t kStepPart = 4;
 
+// So many commits wait for a region to have all its memory.
+constexpr uint32_t kMostCollapseLooks = 8;
+
 // Huge pages are asked for so far ahead of the frontier, or as far as the heap is large.
 constexpr PageCount kLeastAhead = PagesFor(32 * kMiB);
 
@@ -161,9 +164,11 @@ void PageHeap::AdviseHugePages(PageRun run) {
 void PageHeap::NoteNextCollapse() {
   const PageRun run = {next_collapse_, kHugePages};
   if (run.end() > collapse_end_ || collapse_due_.load(std::memory_order_relaxed) != 0) return;
-  if (!HasItsMemory(run)) return;
+  const bool has = HasItsMemory(run);
+  if (!has && ++collapse_looks_ < kMostCollapseLooks) return;
+  collapse_looks_ = 0;
   next_collapse_ = run.end();
-  collapse_due_.store(run.end().value, std::memory_order_relaxed);
+  if (has) collapse_due_.store(run.end().value, std::memory_order_relaxed);
 }
 
 void PageHeap::CollapseNow() {
@@ -289,6 +294,7 @@ size_t PageHeap::CountedBytes() const {
 void PageHeap::SetLimit(const CommitBounds& bounds) {
   SpinLockHolder holder(lock_);
   limit_.Set(bounds);
+  limited_.store(limit_.IsSet(), std::memory_order_relaxed);
 }
 
 CommitBounds PageHeap::limit() {

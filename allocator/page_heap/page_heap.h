@@ -62,8 +62,8 @@ class PageHeap {
   // lock. False, with nothing changed, if it does so no more: another thread was faster.
   bool FreeLarge(Span* span, PageId first_page);
   // Gives back the memory of a part of a span in use, which reads as zero then. `offset`: bytes
-  // from the start of the arena. False, with nothing changed, if the system refuses. Without the
-  // lock. REQUIRES: offset and size are multiples of OsPageSize().
+  // from the start of the arena. False if some of it may not have gone. Without the lock. REQUIRES:
+  // offset and size are multiples of OsPageSize().
   bool Discard(size_t offset, size_t size) { return arena_->Discard(offset, size); }
   size_t OsPageSize() const { return arena_->os().PageSize(); }
   // The length of a span for `pages`.
@@ -114,6 +114,9 @@ class PageHeap {
 
   // Whether a limit makes memory so dear that caches should be small.
   bool frugal() const { return frugal_.load(std::memory_order_relaxed); }
+  // Whether what threads keep for themselves may be what another one cannot have: frugal, or
+  // Prairie's own limit is set.
+  bool is_scarce() const { return frugal() || limited_.load(std::memory_order_relaxed); }
 
   // Prairie's own limit on what is committed: pages, free or not, and metadata. The latter is
   // counted but never refused, so it may exceed the limit, until the next commit of pages.
@@ -234,6 +237,7 @@ class PageHeap {
   HugePages huge_pages_ = HugePages::kAuto;
   PageCount os_unit_;  // pages in an OS page, at least 1
   std::atomic<bool> frugal_{false};
+  std::atomic<bool> limited_{false};  // limit_ is set.
   std::atomic<uint32_t> turnover_{0};
   size_t limit_seen_ = SIZE_MAX;  // RLIMIT_AS when the steps were chosen, in the unreserved mode
   PageCount commit_step_;         // the least Step()
@@ -242,6 +246,7 @@ class PageHeap {
   PageRun advised_;  // Huge pages have been asked for here, beyond the frontier of that time.
   // Of what was committed before huge pages were asked for, the next to become one, and the end.
   PageId next_collapse_, collapse_end_;
+  uint32_t collapse_looks_ = 0;            // at the next one
   std::atomic<uint32_t> collapse_due_{0};  // the end of the one to be made; 0: none
 
   int islands_ = 0;    // maximal runs of usable pages

@@ -25,8 +25,8 @@ enum class SpanKind : uint8_t {
 //   the allocated bits below slot `carved` number allocated(); those from it on are clear
 //   it is on its central list's list of spans with room exactly when allocated() < slots
 //   `released` of its pages have given back memory, all of it or some OS pages: their class bytes
-//   are 0, and no slot that touches what went back is allocated a free slot below `carved` that
-//   begins in one of the others is as FreeObject says
+//   are 0, and no slot that touches what went back is allocated;
+//   a free slot below `carved` that begins in one of the others is as FreeObject says
 // A mapped span has entries in the page map for its first page and for those that ever were live.
 // A struct is never unmapped, and when recycled it stays a Span: a stale pointer to one is safe to
 // read, and `Covers` tells whether it still speaks of a page.

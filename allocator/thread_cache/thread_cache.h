@@ -140,8 +140,8 @@ class ThreadCache {
   // which class here and in transfer caches.
   PageCount call_time;
   PageCount last_look;
-  // Large spans that this thread freed last; whether one came or went since the last look, and the
-  // time of the last look that saw so.
+  // Large spans that this thread freed last; whether one was taken since the last look, or was the
+  // first to come, and the time of the last look that saw so.
   RecentSpans recent;
   uint32_t recent_calls = 0;  // of free
   bool recent_used = false;

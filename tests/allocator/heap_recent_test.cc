@@ -98,6 +98,44 @@ TEST_F(HeapRecentTest, ItGoesBackWhenOthersNeedPagesAndItIsOfNoUse) {
   });
 }
 
+// What one thread keeps another cannot have.
+TEST_F(HeapRecentTest, UnderALimitNothingIsKept) {
+  InAThread([] {
+    Delete(New(kBlock));
+    heap.SetLimit({0, heap.page_heap().stats().committed_bytes + 64 * kMiB});
+    void* const block = New(kBlock);
+    Delete(New(kBlock));
+    Delete(block);
+    for (int i = 0; i < 4; ++i) Delete(New(kLarger + static_cast<size_t>(i) * kPageSize));
+    EXPECT_EQ(Kept(), 0U);
+  });
+  heap.SetLimit({0, 0});
+}
+
+TEST_F(HeapRecentTest, WhoOnlyFreesKeepsNothingForLong) {
+  constexpr int kBlocks = 64;
+  static void* blocks[kBlocks];
+  for (void*& block : blocks) block = New(kBlock);
+  InAThread([] {
+    Delete(New(16));
+    for (void* const block : blocks) Delete(block);
+    const bool kept = Kept() > 0;
+    EXPECT_EQ(kept, Keeps());
+    for (int i = 0; i < 16; ++i) Delete(New(kLarger + static_cast<size_t>(i) * kPageSize));
+    EXPECT_EQ(Kept(), 0U);
+  });
+}
+
+// A thread that allocates nothing and frees a large block as it ends needs no cache for that.
+TEST_F(HeapRecentTest, ALargeFreeMakesNoCache) {
+  void* const block = New(kBlock);
+  const size_t threads = heap.Stats().thread_count;
+  InAThread([block, threads] {
+    Delete(block);
+    EXPECT_EQ(heap.Stats().thread_count, threads);
+  });
+}
+
 TEST_F(HeapRecentTest, WhoIsAloneKeepsNothing) {
   Delete(New(kBlock));
   EXPECT_EQ(Kept(), 0U);

@@ -163,6 +163,7 @@ SURROUNDINGS = (
         "main_thread_ends with background=1",
         "main_thread_ends",
         options="background=1",
+        stdout="ended\n",
         needs=(256, "20 MiB of blocks, and a thread with a stack of 8 MiB"),
         timeout=60,
     ),

@@ -273,7 +273,10 @@ MapResult FakeMemory::MapAt(uintptr_t address, size_t size) {
 
 bool FakeMemory::Discard(uintptr_t address, size_t size) {
   const std::lock_guard lock(mutex_);
-  if (Begin(Call::kDiscard, address, size)) return false;
+  if (Begin(Call::kDiscard, address, size)) {
+    if (discards_in_part_ && backing_ != Backing::kNone) linux_.Discard(address, page_size_);
+    return false;
+  }
   if (!Require(Call::kDiscard, address, size, State::kCommitted)) return false;
   return backing_ == Backing::kNone || linux_.Discard(address, size);
 }

@@ -87,6 +87,9 @@ class FakeMemory final : public OsMemory {
   // The n-th call of one kind fails, and from then on every call of any kind, until Heal.
   void FailEverythingFromNth(int n, Call call);
   void Heal();
+  // A Discard that fails by plan drops the first OS page all the same, as the kernel does before it
+  // comes to a page that is locked.
+  void set_discards_in_part(bool in_part) { discards_in_part_ = in_part; }
   // Calls that failed by plan.
   int failures() const { return failures_; }
   void set_failed_move(FailedMove outcome) { failed_move_ = outcome; }
@@ -159,6 +162,7 @@ class FakeMemory final : public OsMemory {
   bool may_have_huge_pages_ = true;
   uintptr_t end_of_addresses_ = ByAddressWidth(uint64_t{1} << 47, 0xf7c00000);
   FailedMove failed_move_ = FailedMove::kStays;
+  bool discards_in_part_ = false;
 
   // Questions are calls too.
   mutable std::array<int, kCallCount> counts_{};
