@@ -4,6 +4,7 @@
 #ifndef TESTS_HOSTILE_HOSTILE_H_
 #define TESTS_HOSTILE_HOSTILE_H_
 
+#include <dirent.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -38,6 +39,16 @@ inline size_t ResidentBytes() {
   CHECK(fscanf(file, "%lu %lu", &all, &resident) == 2);
   fclose(file);
   return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+// Of this process.
+inline int Threads() {
+  DIR* const tasks = opendir("/proc/self/task");
+  CHECK(tasks != nullptr);
+  int count = 0;
+  while (const dirent* const entry = readdir(tasks)) count += entry->d_name[0] != '.';
+  closedir(tasks);
+  return count;
 }
 
 // Where the arena begins if nothing is in its way.

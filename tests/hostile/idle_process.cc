@@ -3,7 +3,6 @@
 // parent and in a child of fork. The thread that does it takes none of the program's signals.
 // Argument "refused": the first thread cannot be had, which is borne, and a second later tried
 // again.
-#include <dirent.h>
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
@@ -17,15 +16,6 @@ constexpr size_t kObjectSize = 512;
 constexpr size_t kObjects = 60 * kMegabyte / kObjectSize;
 constexpr size_t kBlockSize = kMegabyte;
 constexpr size_t kBlocks = 40;
-
-int Threads() {
-  DIR* const tasks = opendir("/proc/self/task");
-  CHECK(tasks != nullptr);
-  int count = 0;
-  while (const dirent* const entry = readdir(tasks)) count += entry->d_name[0] != '.';
-  closedir(tasks);
-  return count;
-}
 
 void FillAndEmpty() {
   static void* objects[kObjects];

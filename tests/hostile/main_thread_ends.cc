@@ -1,22 +1,12 @@
 // A program whose main thread ends first: the process ends with its last thread, although Prairie
 // has one of its own (background=1), and with the status of success. Its exit handlers have room on
 // the stack and can be interrupted. Should it not end, the driver's time is over.
-#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 
 #include "tests/hostile/hostile.h"
 
 namespace {
-
-int Threads() {
-  DIR* const tasks = opendir("/proc/self/task");
-  CHECK(tasks != nullptr);
-  int count = 0;
-  while (const dirent* const entry = readdir(tasks)) count += entry->d_name[0] != '.';
-  closedir(tasks);
-  return count;
-}
 
 // Until Prairie's thread is there, as it is once the heap has been in use for a little.
 void* UseTheHeap(void*) {
