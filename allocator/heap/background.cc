@@ -37,7 +37,8 @@ sigset_t program_mask;
 // signal in.
 void* EndProcess(void*) {
   pthread_sigmask(SIG_SETMASK, &program_mask, nullptr);
-  while (!IsOneThreadLeft()) Sleep(1);
+  // A second is more than the other one needs; the file may have become unreadable.
+  for (int i = 0; i < 1000 && !IsOneThreadLeft(); ++i) Sleep(1);
   return nullptr;
 }
 

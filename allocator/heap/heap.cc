@@ -22,7 +22,8 @@ constexpr size_t kMetadataSlack = 16 * kKiB;
 // Of the large spans that it freed last a thread keeps so much, if others would wait with it for
 // the page heap: those of up to half of that.
 constexpr PageCount kMostRecent = PagesFor(256 * kKiB);
-// And while this much was handed out, and it freed and allocated none like that.
+// And until this much was handed out while it took none of them; every so many frees of such count
+// as a slow call.
 constexpr PageCount kRecentPatience = PagesFor(4 * kMiB);
 constexpr uint32_t kRecentCallsForASlowOne = 8;
 
