@@ -44,16 +44,28 @@ void FreeSmall(FreeObject* object, SizeClass c) {
   if (is_first && kSizeClasses[c].size < kCacheLineSize) heap.KeepForLast(c);
 }
 
-void* AllocateLarge(size_t size, size_t alignment) {
+// Both keep errno.
+Span* AllocateSpan(size_t size, size_t alignment) {
+  if (alignment <= kPageSize) {
+    if (Span* const kept = heap.TakeKept(size)) return kept;
+  }
+  const int saved_errno = errno;
   Span* const span = heap.AllocateLarge(size, alignment);
+  errno = saved_errno;
+  return span;
+}
+
+void* AllocateLarge(size_t size, size_t alignment) {
+  Span* const span = AllocateSpan(size, alignment);
   return span == nullptr ? nullptr : reinterpret_cast<void*>(heap.AddressOf(span));
 }
 
 }  // namespace
 
 PRAIRIE_NOINLINE void* AllocateSlow(size_t size) {
+  if (size > kMaxSmallSize) return AllocateLarge(size, 1);
   const int saved_errno = errno;
-  void* const object = size <= kMaxSmallSize ? AllocateSmall(size) : AllocateLarge(size, 1);
+  void* const object = AllocateSmall(size);
   errno = saved_errno;
   return object;
 }
@@ -67,10 +79,7 @@ void* AllocateAligned(size_t size, size_t alignment) {
     while (c < kSizeClassCount && (kSizeClasses[c].size & (alignment - 1)) != 0) ++c;
     if (c < kSizeClassCount) return Allocate(kSizeClasses[c].size);
   }
-  const int saved_errno = errno;
-  void* const object = AllocateLarge(size == 0 ? 1 : size, alignment);
-  errno = saved_errno;
-  return object;
+  return AllocateLarge(size == 0 ? 1 : size, alignment);
 }
 
 void* AllocateZeroed(size_t size) {
@@ -79,9 +88,7 @@ void* AllocateZeroed(size_t size) {
     if (PRAIRIE_LIKELY(object != nullptr)) memset(object, 0, size);
     return object;
   }
-  const int saved_errno = errno;
-  Span* const span = heap.AllocateLarge(size, 1);
-  errno = saved_errno;
+  Span* const span = AllocateSpan(size, 1);
   if (span == nullptr) return nullptr;
   void* const object = reinterpret_cast<void*>(heap.AddressOf(span));
   if (!span->zeroed) memset(object, 0, size);
@@ -96,6 +103,7 @@ PRAIRIE_NOINLINE void FreeSlow(void* pointer, Call call) {
     thread_cache->Push(object, object->FreeMark(fast.mark_key), c);
     return;
   }
+  if (c == 0 && heap.KeepLarge(pointer)) return;
   const int saved_errno = errno;
   // If it is only that the magazine is full, what the fast path checks has been checked. A look at
   // the span and its bits would be three lines of memory that are seldom in the processor's cache.

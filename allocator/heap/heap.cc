@@ -21,11 +21,11 @@ constexpr size_t kMetadataSlack = 16 * kKiB;
 
 // Of the large spans that it freed last a thread keeps so much, if others would wait with it for
 // the page heap: those of up to half of that.
-constexpr PageCount kMostRecent = PagesFor(256 * kKiB);
-// And until this much was handed out while it took none of them; every so many frees of such count
-// as a slow call.
+constexpr PageCount kMostKept = PagesFor(256 * kKiB);
+// And until this much was handed out while it took none of them; every so many frees of such it
+// looks at the clock.
 constexpr PageCount kRecentPatience = PagesFor(4 * kMiB);
-constexpr uint32_t kRecentCallsForASlowOne = 8;
+constexpr uint32_t kRecentCallsForALook = 64;
 
 // When a thread looks at the clock it returns so many idle magazines: some thousand objects.
 constexpr uint32_t kIdleMagazinesAtATime = 16;
@@ -113,7 +113,7 @@ ThreadCache* Heap::CacheForThisThread() {
   if (thread_cache == &ended_cache) return nullptr;
   ThreadCache* const cache = threads_.Create();
   if (cache == nullptr) return nullptr;
-  cache->recent.Init(kMostRecent);
+  cache->recent.Init(kMostKept);
   thread_cache = cache;
   threads_.ArmExit(cache);
   return cache;
@@ -304,20 +304,10 @@ Span* Heap::AllocateLarge(size_t size, size_t alignment) {
     RecordFailure(size, MemoryLimit::kWindow);
     return nullptr;
   }
-  const PageCount pages = PagesFor(size);
-  if (ThreadCache* const own = CacheForThisThread(); own != nullptr) {
-    Span* const recent =
-        alignment <= kPageSize ? own->recent.Take(page_heap_.RoundToOsPages(pages)) : nullptr;
-    if (recent != nullptr) {
-      own->recent_used = true;
-      recent->zeroed = false;
-      recent->kind = SpanKind::kLarge;
-      return recent;
-    }
-    // A program that uses large blocks only makes no slow call.
-    ReturnUnused(*own);
-  }
+  // A program that uses large blocks only makes no slow call.
+  if (ThreadCache* const own = CacheForThisThread(); own != nullptr) ReturnUnused(*own);
   page_heap_.CollapseIfDue();
+  const PageCount pages = PagesFor(size);
   const PageCount aligned = alignment <= kPageSize ? PageCount{1} : PagesFor(alignment);
   Span* const span = AllocateOrFail(
       size, [=, this] { return page_heap_.Allocate(pages, aligned, SpanKind::kLarge); });
@@ -325,22 +315,61 @@ Span* Heap::AllocateLarge(size_t size, size_t alignment) {
   return span;
 }
 
+Span* Heap::TakeKept(size_t size) {
+  if (size > kMostKept.bytes()) return nullptr;
+  ThreadCache& own = *thread_cache;
+  Span* const span = own.recent.Take(page_heap_.RoundToOsPages(PagesFor(size)));
+  if (span == nullptr) return nullptr;
+  own.recent_used = true;
+  span->zeroed = false;
+  span->kind = SpanKind::kLarge;
+  return span;
+}
+
+bool Heap::Keep(ThreadCache& own, Span* span, PageId page) {
+  if (PRAIRIE_UNLIKELY(!span->End(page))) return false;
+  const bool is_slow = ++own.recent_calls % kRecentCallsForALook == 0;
+  // Another one than it was, if two threads free a block.
+  const bool is_other =
+      span->moved || !own.recent.Accepts(span->pages) || own.recent.IsFull(span->pages);
+  if (PRAIRIE_LIKELY(!is_other)) {
+    if (own.recent.count() == 0) own.recent_used = true;
+    own.recent.Put(span);
+    if (PRAIRIE_LIKELY(!is_slow)) return true;
+  }
+  const int saved_errno = errno;
+  if (is_other) page_heap_.Free(span);
+  if (is_slow) {
+    own.slow_calls += ThreadCache::kSlowCallsToALook - 1;
+    LookAfterIdle(own);
+  }
+  errno = saved_errno;
+  return true;
+}
+
+bool Heap::KeepLarge(const void* pointer) {
+  // One without a cache of its own accepts none.
+  ThreadCache& own = *thread_cache;
+  const size_t offset = reinterpret_cast<uintptr_t>(pointer) - fast.arena_base;
+  if (offset % kPageSize != 0 || offset >= fast.extent.load(std::memory_order_acquire)) {
+    return false;
+  }
+  const PageId page = {static_cast<uint32_t>(offset >> kPageShift)};
+  Span* const span = page_map_.span_of(page);
+  if (span == nullptr || span->moved || !own.recent.Accepts(span->pages) ||
+      own.recent.IsFull(span->pages) || !MayKeepLarge()) {
+    return false;
+  }
+  return Keep(own, span, page);
+}
+
 bool Heap::FreeLarge(Span* span, const void* pointer) {
   const PageId page = arena_.PageOf(reinterpret_cast<uintptr_t>(pointer));
   ThreadCache* const own = OwnCache();
-  const auto may_keep = [&] { return own->recent.Accepts(span->pages) && !span->moved; };
   // Who is alone does not wait for a lock, and finds the lowest run as ever.
-  if (own != nullptr && may_keep() && threads_.count() > 1 && !page_heap_.is_scarce()) {
-    if (PRAIRIE_UNLIKELY(!span->End(page))) return false;
-    if (PRAIRIE_UNLIKELY(!may_keep())) {  // Another one than it was, if two threads free a block.
-      page_heap_.Free(span);
-      return true;
-    }
+  if (own != nullptr && own->recent.Accepts(span->pages) && !span->moved && MayKeepLarge()) {
     while (own->recent.IsFull(span->pages)) page_heap_.Free(own->recent.Evict());
-    if (own->recent.count() == 0) own->recent_used = true;
-    own->recent.Put(span);
-    if (PRAIRIE_UNLIKELY(++own->recent_calls % kRecentCallsForASlowOne == 0)) LookAfterIdle(*own);
-    return true;
+    return Keep(*own, span, page);
   }
   if (PRAIRIE_UNLIKELY(!page_heap_.FreeLarge(span, page))) return false;
   LookAtClock();

@@ -90,8 +90,14 @@ class Heap {
   // A large object of at least `size` bytes at a multiple of `alignment` (a power of two).
   // Null if there is no memory, which is recorded.
   Span* AllocateLarge(size_t size, size_t alignment);
+  // One of those that this thread keeps, of the length for `size` bytes; null if it keeps none.
+  Span* TakeKept(size_t size);
   // False if `span` no longer begins at `pointer`: another thread has freed it at the same time.
   bool FreeLarge(Span* span, const void* pointer);
+  // Frees `pointer` if it is a large object that this thread may keep and has room for: what most
+  // frees of such come to, and touches little memory. False, with nothing changed, if not.
+  // REQUIRES: its class byte is 0. Keeps errno.
+  bool KeepLarge(const void* pointer);
 
   // What `pointer` is. Constant time, no lock but for kObject against kFree; safe for any value.
   Lookup Find(const void* pointer);
@@ -177,6 +183,12 @@ class Heap {
   ThreadCache* CacheForThisThread();
   void LookAfterIdle(ThreadCache& cache);
   void ReturnUnused(ThreadCache& cache);
+  // Whether a thread may keep large spans for itself: others would wait for the page heap with it,
+  // and there is memory enough for them.
+  bool MayKeepLarge() const { return threads_.count() > 1 && !page_heap_.is_scarce(); }
+  // The large span that begins at `page` goes to what `own` keeps, which must accept it and have
+  // room. False if it does not begin there. Keeps errno.
+  bool Keep(ThreadCache& own, Span* span, PageId page);
   // What it keeps of large spans goes to the page heap.
   void FreeRecent(ThreadCache& cache);
   // Gives back what it is time to give back, and sees to the background thread.

@@ -45,7 +45,7 @@ void ThreadRegistry::CountRecent(size_t* count, size_t* bytes) {
   SpinLockHolder holder(lock_);
   *count = *bytes = 0;
   for (const ThreadCache* cache = first_; cache != nullptr; cache = cache->next) {
-    *count += static_cast<size_t>(cache->recent.count());
+    *count += cache->recent.count();
     *bytes += cache->recent.pages().bytes();
   }
 }

@@ -286,7 +286,7 @@ PageHeapStats PageHeap::stats() {
   PageHeapStats stats;
   stats.small_bytes = small_.bytes();
   stats.large_bytes = (large_ - recent_.pages()).bytes();
-  stats.large_count = large_count_ - static_cast<size_t>(recent_.count());
+  stats.large_count = large_count_ - recent_.count();
   stats.free_bytes = (free_ + recent_.pages()).bytes();
   stats.free_dirty_bytes = (free_dirty_ + recent_.pages()).bytes();
   stats.committed_bytes = committed_.bytes();

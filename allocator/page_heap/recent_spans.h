@@ -2,8 +2,10 @@
 #ifndef PRAIRIE_ALLOCATOR_PAGE_HEAP_RECENT_SPANS_H_
 #define PRAIRIE_ALLOCATOR_PAGE_HEAP_RECENT_SPANS_H_
 
+#include <stddef.h>
 #include <stdint.h>
 
+#include "allocator/base/compiler.h"
 #include "allocator/base/pages.h"
 #include "allocator/pages/span.h"
 
@@ -32,7 +34,7 @@ class RecentSpans {
 
   // The span of `pages` that came last, or null.
   Span* Take(PageCount pages) {
-    for (int i = count_ - 1; i >= 0; --i) {
+    for (size_t i = count_; i-- > 0;) {
       if (lengths_[i] == pages.value) return Remove(i);
     }
     return nullptr;
@@ -41,18 +43,19 @@ class RecentSpans {
   // The span that came first, or null.
   Span* Evict() { return count_ == 0 ? nullptr : Remove(0); }
 
-  int count() const { return count_; }
+  size_t count() const { return count_; }
   PageCount pages() const { return pages_; }
 
  private:
-  static constexpr int kSpans = 8;
+  static constexpr size_t kSpans = 8;
 
-  Span* Remove(int i) {
+  Span* Remove(size_t i) {
     Span* const span = spans_[i];
     --count_;
     for (; i < count_; ++i) {
       spans_[i] = spans_[i + 1];
       lengths_[i] = lengths_[i + 1];
+      Forget(i);  // Or they become two calls of memmove, for one or two of each.
     }
     pages_ = pages_ - span->pages;
     return span;
@@ -60,7 +63,7 @@ class RecentSpans {
 
   PageCount most_;
   PageCount pages_;
-  int count_ = 0;
+  size_t count_ = 0;
   uint32_t lengths_[kSpans] = {};  // in pages, in the order in which they came
   Span* spans_[kSpans] = {};
 };

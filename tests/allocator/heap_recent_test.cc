@@ -1,5 +1,6 @@
 // The large blocks that a thread freed last: it has them again without a lock, and nobody else
 // loses by it.
+#include <errno.h>
 #include <gtest/gtest.h>
 
 #include <barrier>
@@ -52,6 +53,36 @@ TEST_F(HeapRecentTest, AThreadHasAgainWhatItFreed) {
       EXPECT_EQ(New(kBlock), block);
     }
     EXPECT_EQ(Kept(), 0U);
+  });
+}
+
+TEST_F(HeapRecentTest, OnlyTheStartOfALiveLargeBlockIsKept) {
+  InAThread([] {
+    Delete(New(16));
+    auto* const block = static_cast<char*>(New(kBlock));
+    void* const larger = New(kLarger);
+    int local = 0;
+    for (const void* const wrong :
+         {static_cast<const void*>(block + kGranuleSize),
+          static_cast<const void*>(block + kPageSize), static_cast<const void*>(&local),
+          static_cast<const void*>(nullptr), static_cast<const void*>(larger)}) {
+      EXPECT_FALSE(heap.KeepLarge(wrong)) << wrong;
+    }
+    EXPECT_EQ(heap.KeepLarge(block), Keeps());
+    EXPECT_FALSE(heap.KeepLarge(block)) << "twice";
+    EXPECT_EQ(Kept(), Keeps() ? 1U : 0U);
+    if (!Keeps()) Delete(block);
+    Delete(larger);
+  });
+}
+
+TEST_F(HeapRecentTest, ErrnoStays) {
+  InAThread([] {
+    for (int i = 0; i < 1000; ++i) {  // Some of these look at the clock.
+      errno = EDOM;
+      Delete(New(kBlock));
+      ASSERT_EQ(errno, EDOM);
+    }
   });
 }
 
@@ -155,7 +186,7 @@ TEST_F(HeapRecentTest, OfTwoThreadsThatFreeABlockOneDoes) {
         freed = 0;
       }
       meet.arrive_and_wait();
-      if (heap.FreeLarge(span, block)) ++freed;
+      if (heap.KeepLarge(block) || heap.FreeLarge(span, block)) ++freed;
       meet.arrive_and_wait();
       ASSERT_EQ(freed, 1) << round;
       meet.arrive_and_wait();
