@@ -32,6 +32,9 @@ Span* CentralList::NewSpan() {
   span->first_slot = phase == 0 ? 0 : static_cast<uint32_t>(info.size - phase);
   span->next_hole = span->first_slot;
   span->slots = static_cast<uint32_t>((span->pages.bytes() - span->first_slot) / info.size);
+  // Nothing is out, so this changes nothing; but were the first touch of a page of bits a read, the
+  // write that follows would be a second fault.
+  context_->allocated->bits().word(SlotOffset(span, 0)) = 0;
   context_->page_map->SetClass({span->first_page, span->pages}, size_class_);
   with_room_.PushFront(span);
   return span;

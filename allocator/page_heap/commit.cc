@@ -133,6 +133,11 @@ MapResult PageHeap::CommitRun(PageRun run) {
   return MapResult::kOk;
 }
 
+void PageHeap::AdviseHugePagesAnew(PageRun run) {
+  advised_ = {};
+  AdviseHugePages(run);
+}
+
 void PageHeap::AdviseHugePages(PageRun run) {
   if (huge_pages_ == HugePages::kNever) {
     // All of it, to the page: only mappings that agree in this can merge.

@@ -1,7 +1,6 @@
 // Spans for mappings of the program's: addresses of the arena that hold no memory of ours. They are
 // counted as foreign; what is mapped there, and its protection, is the program's business.
 #include <algorithm>
-#include <numeric>
 
 #include "allocator/page_heap/page_heap.h"
 
@@ -25,8 +24,6 @@ bool PageHeap::TakeAccess(PageRun run) {
 
 Span* PageHeap::AllocateMapped(PageCount pages, PageCount alignment, const char* name) {
   const PageCount guard = os_unit_;
-  alignment.value =
-      alignment <= os_unit_ ? 1 : static_cast<uint32_t>(std::lcm(alignment.value, os_unit_.value));
   SpinLockHolder holder(lock_);
   ObserveLimitsLocked();
   if (!arena_->reserved() || pages >= PagesFor(arena_->window())) return nullptr;
@@ -37,7 +34,8 @@ Span* PageHeap::AllocateMapped(PageCount pages, PageCount alignment, const char*
   span->kind = SpanKind::kUnused;
   PageRun run;
   // To look for new pages is to look at the limits, too: the reservation may be gone after it.
-  if (!FindOrExtend(pages, {alignment, true}, &run) || !arena_->reserved() || !TakeAccess(run)) {
+  const Alignment wanted = AlignmentFor(alignment, SpanKind::kMapped);
+  if (!FindOrExtend(pages, wanted, &run) || !arena_->reserved() || !TakeAccess(run)) {
     spans_.Release(span);
     return nullptr;
   }

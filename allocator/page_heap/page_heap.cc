@@ -34,19 +34,40 @@ PageCount PageHeap::RoundToOsPages(PageCount pages) const {
   return {static_cast<uint32_t>(RoundUp(pages.value, os_unit_.value))};
 }
 
+PageHeap::Alignment PageHeap::AlignmentFor(PageCount alignment, SpanKind kind) const {
+  // Every run begins at an OS page: that alignment costs nothing.
+  const uint32_t unit =
+      alignment <= os_unit_ ? 1 : static_cast<uint32_t>(std::lcm(alignment.value, os_unit_.value));
+  // Powers of two are promised of addresses; other numbers mean the slot grid, which begins at the
+  // base.
+  const uint32_t base_page = static_cast<uint32_t>(arena_->base() >> kPageShift);
+  return {{unit}, {IsPowerOfTwo(unit) ? base_page % unit : 0}, kind != SpanKind::kSmall};
+}
+
+PageHeap::Alignment PageHeap::AsInHugePages(PageRun run) const {
+  if (run.length < kHugePages || !arena_->reserved() || frugal() ||
+      huge_pages_ == HugePages::kNever) {
+    return AlignmentFor({1}, SpanKind::kLarge);
+  }
+  const uint32_t over = run.begin.value % kHugePages.value;
+  return {kHugePages, {over == 0 ? 0 : kHugePages.value - over}, false};
+}
+
 Span* PageHeap::Allocate(PageCount pages, PageCount alignment, SpanKind kind) {
   pages = RoundToOsPages(pages);
-  // Every run begins at an OS page: that alignment costs nothing.
-  alignment.value =
-      alignment <= os_unit_ ? 1 : static_cast<uint32_t>(std::lcm(alignment.value, os_unit_.value));
+  const Alignment wanted = AlignmentFor(alignment, kind);
   SpinLockHolder holder(lock_);
-  if (kind == SpanKind::kLarge && alignment.value == 1) {
+  if (kind == SpanKind::kLarge && wanted.pages.value == 1) {
     if (Span* const recent = recent_.Take(pages); recent != nullptr) {
       recent->kind = SpanKind::kLarge;
       recent->zeroed = false;
       return recent;
     }
   }
+  return AllocateLocked(pages, wanted, kind);
+}
+
+Span* PageHeap::AllocateLocked(PageCount pages, const Alignment& alignment, SpanKind kind) {
   // So that the lowest run is found, as if nothing were kept.
   FlushRecent();
   Span* const span = spans_.Acquire();
@@ -55,7 +76,7 @@ Span* PageHeap::Allocate(PageCount pages, PageCount alignment, SpanKind kind) {
   PageRun run;
   MapResult usable;
   do {
-    if (!FindOrExtend(pages, {alignment, kind == SpanKind::kLarge}, &run)) {
+    if (!FindOrExtend(pages, alignment, &run)) {
       spans_.Release(span);
       return nullptr;
     }
@@ -80,14 +101,11 @@ Span* PageHeap::Allocate(PageCount pages, PageCount alignment, SpanKind kind) {
   return span;
 }
 
-bool PageHeap::FindOrExtend(PageCount pages, Alignment alignment, PageRun* run) {
+bool PageHeap::FindOrExtend(PageCount pages, const Alignment& alignment, PageRun* run) {
   const PageCount unit = alignment.pages;
+  const PageCount phase = alignment.phase;
   const PageCount window = PagesFor(arena_->window());
   if (pages > window || unit > window) return false;
-  // Powers of two are promised of addresses; other numbers mean the slot grid, which begins at the
-  // base.
-  const uint32_t base_page = static_cast<uint32_t>(arena_->base() >> kPageShift);
-  const PageCount phase = {IsPowerOfTwo(unit.value) ? base_page % unit.value : 0};
   for (int attempt = 0; attempt < kMostHoles; ++attempt) {
     if (index_.FindFree(pages, unit, run, phase)) return true;
     // A preference is not worth new pages where address space is short.
@@ -131,7 +149,7 @@ void PageHeap::GiveBack(PageRun run) {
 void PageHeap::HealMapping(PageRun run) {
   if (arena_->reserved()) {
     if (!arena_->os().Renew(arena_->AddressOf(run.begin), run.length.bytes())) return;
-    AdviseHugePages(run);
+    AdviseHugePagesAnew(run);
   } else {
     if (!MayOpenGap(run) || !arena_->Release(run)) return;
     ClearUsable(run);
@@ -228,11 +246,13 @@ void PageHeap::MarkMoved(Span* span) {
 }
 
 Span* PageHeap::Move(Span* span, PageCount pages) {
+  Span* target;
   {
     SpinLockHolder holder(lock_);
     if (moved_count_ >= kMostMoved) return nullptr;
+    target = AllocateLocked(RoundToOsPages(pages), AsInHugePages({span->first_page, span->pages}),
+                            SpanKind::kLarge);
   }
-  Span* const target = Allocate(pages, {1}, SpanKind::kLarge);
   if (target == nullptr) return nullptr;
   const PageRun from = {span->first_page, span->pages};
   const PageRun to = {target->first_page, span->pages};

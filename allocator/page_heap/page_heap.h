@@ -161,13 +161,19 @@ class PageHeap {
   size_t CountedBytes() const;
   struct Alignment {
     PageCount pages;
-    bool must;  // Else it is only preferred.
+    PageCount phase;  // the start, and this many pages more, are a multiple
+    bool must;        // Else it is only preferred.
   };
+  // What Allocate asks of the start of a span of `kind`.
+  Alignment AlignmentFor(PageCount alignment, SpanKind kind) const;
+  // Where whole huge pages of `run` can move to, if there are any: a preference.
+  Alignment AsInHugePages(PageRun run) const;
   void ChooseSteps();
   void ObserveLimitsLocked();
   // Gives back everything that is reserved and not in use.
   void LeaveReservedMode();
-  bool FindOrExtend(PageCount pages, Alignment alignment, PageRun* run);
+  Span* AllocateLocked(PageCount pages, const Alignment& alignment, SpanKind kind);
+  bool FindOrExtend(PageCount pages, const Alignment& alignment, PageRun* run);
   bool ExtendFrontier(PageCount pages);
   // What the arrays that describe every page, and the bitmap, which describes small spans only,
   // need for the pages up to `end`.
@@ -184,7 +190,10 @@ class PageHeap {
   void FindForeign(PageRun run, int* calls);
   // Free pages of `run` that belong to somebody else become part of a hole.
   void GiveUp(PageRun run);
+  // For a run that was committed: with what lies ahead of it, and not if that was asked for before.
   void AdviseHugePages(PageRun run);
+  // For a run with a new mapping, or without access until now.
+  void AdviseHugePagesAnew(PageRun run);
   void NoteNextCollapse();
   // What is due, if it still has its memory. Takes the lock, and makes the call without it.
   void CollapseNow();

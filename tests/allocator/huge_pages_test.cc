@@ -144,6 +144,47 @@ TEST_P(HugePagesTest, WhatMayHaveNoMemoryIsNotMadeAHugePage) {
   heap().Check();
 }
 
+// The kernel moves a huge page as a whole to where there can be one, and else takes it apart.
+TEST_P(HugePagesTest, WhatMovesStaysInHugePages) {
+  const auto place = [](const Span* span) {
+    return span->first_page.value % PagesFor(kHugePageSize).value;
+  };
+  for (const HugePages mode : {HugePages::kAuto, HugePages::kNever}) {
+    NewHeapWith(mode);
+    Large(kMiB / 2);
+    Span* span = Large(5 * kMiB);
+    const uint32_t before = place(span);
+    ASSERT_NE(before, 0U);
+    for (const size_t size : {7 * kMiB, 13 * kMiB, 27 * kMiB}) {
+      Large(kMiB / 4);  // Behind which there would be room, too.
+      span = pages().Move(span, PagesFor(size));
+      ASSERT_NE(span, nullptr);
+      if (mode == HugePages::kAuto) {
+        EXPECT_EQ(place(span), before) << size;
+      }
+    }
+    heap().Check();
+  }
+}
+
+// Where it was is a new mapping, for which nobody has asked yet.
+TEST_P(HugePagesTest, WhatWasMovedToHasThemAgainAfterwards) {
+  PRAIRIE_NEEDS_MEMORY(512, "a heap of 128 MiB");
+  NewHeapWith(HugePages::kAuto);
+  Large(64 * kMiB);  // Asked for, beyond the end of it.
+  Span* const first = pages().Move(Large(6 * kMiB), PagesFor(8 * kMiB));
+  ASSERT_NE(first, nullptr);
+  const int before = heap().os().calls(Call::kAdviseHugePages);
+  const int renewed = heap().os().calls(Call::kRenew);
+  Span* const second = pages().Move(first, PagesFor(10 * kMiB));
+  ASSERT_NE(second, nullptr);
+  EXPECT_EQ(heap().os().calls(Call::kRenew), renewed + 1);
+  EXPECT_EQ(heap().os().calls(Call::kAdviseHugePages), before + 1);
+  pages().Free(second);
+  EXPECT_EQ(heap().os().calls(Call::kAdviseHugePages), before + 2);
+  heap().Check();
+}
+
 INSTANTIATE_RESERVED_MODES(HugePagesTest);
 
 }  // namespace
