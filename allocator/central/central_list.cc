@@ -32,9 +32,6 @@ Span* CentralList::NewSpan() {
   span->first_slot = phase == 0 ? 0 : static_cast<uint32_t>(info.size - phase);
   span->next_hole = span->first_slot;
   span->slots = static_cast<uint32_t>((span->pages.bytes() - span->first_slot) / info.size);
-  // Nothing is out, so this changes nothing; but were the first touch of a page of bits a read, the
-  // write that follows would be a second fault.
-  context_->allocated->bits().word(SlotOffset(span, 0)) = 0;
   context_->page_map->SetClass({span->first_page, span->pages}, size_class_);
   with_room_.PushFront(span);
   return span;
@@ -102,8 +99,20 @@ void CentralList::Carve(Span* span, uint32_t count) {
     object->SetFree(object->FreeMark(key));
     object = reinterpret_cast<FreeObject*>(reinterpret_cast<uintptr_t>(object) + size);
   }
+  TouchBits(span, count);
   span->carved += count;
   MarkFirstUncarved(span);
+}
+
+// None of the next `count` slots is out, so words with the bits of no other are zero, and stay so.
+// But were the first touch of a page of bits a read, the write that follows would be a second
+// fault.
+void CentralList::TouchBits(Span* span, uint32_t count) {
+  const BitmapPlane::Bits allocated = context_->allocated->bits();
+  const size_t first = SlotOffset(span, span->carved);
+  const size_t last = SlotOffset(span, span->carved + count - 1);
+  if (span->carved == 0) allocated.word(first) = 0;
+  if (first / BitmapPlane::kWordBytes != last / BitmapPlane::kWordBytes) allocated.word(last) = 0;
 }
 
 // The end of an object is the likeliest address that is a slot start and yet no object. Behind the

@@ -79,6 +79,7 @@ class CentralList {
   Span* NewSpan();
   void TakeHoles(Span* span, FreeObject** objects, uint32_t count);
   void Carve(Span* span, uint32_t count);
+  void TouchBits(Span* span, uint32_t count);
   void MarkFirstUncarved(Span* span);
   ListFault ReturnLocked(FreeObject* const* objects, uint32_t count, bool* freed_span);
   // All objects of `span` are back: gives it to the page heap. Requires the lock.
