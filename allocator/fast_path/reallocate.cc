@@ -27,9 +27,11 @@ void* ResizeLarge(Span* span, PageCount pages) {
     if (WithHeadroom(WithHeadroom(pages)) < span->pages) page_heap.ShrinkInPlace(span, pages);
     return reinterpret_cast<void*>(address);
   }
-  if (page_heap.GrowInPlace(span, WithHeadroom(pages)) || page_heap.GrowInPlace(span, pages)) {
-    return reinterpret_cast<void*>(address);
-  }
+  const auto grow = [&] {
+    return page_heap.GrowInPlace(span, WithHeadroom(pages)) || page_heap.GrowInPlace(span, pages);
+  };
+  // What this thread keeps may lie in the way.
+  if (grow() || (heap.FreeKept() && grow())) return reinterpret_cast<void*>(address);
   if (span->pages.bytes() < kMoveFrom) return nullptr;
   Span* moved = page_heap.Move(span, WithHeadroom(pages));
   if (moved == nullptr) moved = page_heap.Move(span, pages);

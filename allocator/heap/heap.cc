@@ -19,8 +19,7 @@ constinit ThreadCache ended_cache;
 // Growth of the metadata allocator: a thread cache or some tens of spans at a time.
 constexpr size_t kMetadataSlack = 16 * kKiB;
 
-// Of the large spans that it freed last a thread keeps so much, if others would wait with it for
-// the page heap: those of up to half of that.
+// Of the large spans that it freed last a thread keeps so much: those of up to half of that.
 constexpr PageCount kMostKept = PagesFor(256 * kKiB);
 // And until this much was handed out while it took none of them; every so many frees of such it
 // looks at the clock.
@@ -357,17 +356,24 @@ bool Heap::KeepLarge(const void* pointer) {
   const PageId page = {static_cast<uint32_t>(offset >> kPageShift)};
   Span* const span = page_map_.span_of(page);
   if (span == nullptr || span->moved || !own.recent.Accepts(span->pages) ||
-      own.recent.IsFull(span->pages) || !MayKeepLarge()) {
+      own.recent.IsFull(span->pages) || page_heap_.is_scarce()) {
     return false;
   }
   return Keep(own, span, page);
 }
 
+bool Heap::FreeKept() {
+  ThreadCache* const own = OwnCache();
+  if (own == nullptr || own->recent.count() == 0) return false;
+  FreeRecent(*own);
+  return true;
+}
+
 bool Heap::FreeLarge(Span* span, const void* pointer) {
   const PageId page = arena_.PageOf(reinterpret_cast<uintptr_t>(pointer));
   ThreadCache* const own = OwnCache();
-  // Who is alone does not wait for a lock, and finds the lowest run as ever.
-  if (own != nullptr && own->recent.Accepts(span->pages) && !span->moved && MayKeepLarge()) {
+  if (own != nullptr && own->recent.Accepts(span->pages) && !span->moved &&
+      !page_heap_.is_scarce()) {
     while (own->recent.IsFull(span->pages)) page_heap_.Free(own->recent.Evict());
     return Keep(*own, span, page);
   }

@@ -98,6 +98,8 @@ class Heap {
   // frees of such come to, and touches little memory. False, with nothing changed, if not.
   // REQUIRES: its class byte is 0. Keeps errno.
   bool KeepLarge(const void* pointer);
+  // What this thread keeps of large objects goes to the page heap. Whether there was anything.
+  bool FreeKept();
 
   // What `pointer` is. Constant time, no lock but for kObject against kFree; safe for any value.
   Lookup Find(const void* pointer);
@@ -183,9 +185,6 @@ class Heap {
   ThreadCache* CacheForThisThread();
   void LookAfterIdle(ThreadCache& cache);
   void ReturnUnused(ThreadCache& cache);
-  // Whether a thread may keep large spans for itself: others would wait for the page heap with it,
-  // and there is memory enough for them.
-  bool MayKeepLarge() const { return threads_.count() > 1 && !page_heap_.is_scarce(); }
   // The large span that begins at `page` goes to what `own` keeps, which must accept it and have
   // room. False if it does not begin there. Keeps errno.
   bool Keep(ThreadCache& own, Span* span, PageId page);

@@ -1,5 +1,5 @@
-// The large blocks that a thread freed last: it has them again without a lock, and nobody else
-// loses by it.
+// The large blocks that a thread freed last: it has them again without a lock, and nobody loses by
+// it.
 #include <errno.h>
 #include <gtest/gtest.h>
 
@@ -29,7 +29,7 @@ class HeapRecentTest : public testing::Test {
  protected:
   void SetUp() override {
     PRAIRIE_NEEDS_MEMORY(128, "a second thread, with a stack of 8 MiB");
-    Delete(New(16));  // So that this thread has a cache, and is one of several.
+    Delete(New(16));  // So that this thread has a cache.
     heap.Trim(Release::kMemory);
   }
   void InAThread(const std::function<void()>& what) { std::thread(what).join(); }
@@ -167,9 +167,27 @@ TEST_F(HeapRecentTest, ALargeFreeMakesNoCache) {
   });
 }
 
-TEST_F(HeapRecentTest, WhoIsAloneKeepsNothing) {
+TEST_F(HeapRecentTest, SoDoesWhoIsAlone) {
   Delete(New(kBlock));
+  EXPECT_EQ(Kept(), Keeps() ? 1U : 0U);
+  heap.Trim(Release::kMemory);
   EXPECT_EQ(Kept(), 0U);
+}
+
+// A growing array does not have to be copied because of what is kept behind it.
+TEST_F(HeapRecentTest, WhatIsKeptIsNotInTheWay) {
+  void* const block = New(kBlock);
+  void* const behind = New(kBlock);
+  void* const wall = New(kBlock);
+  const auto end = reinterpret_cast<uintptr_t>(block) + kBlock;
+  if (reinterpret_cast<uintptr_t>(behind) != end) {
+    GTEST_SKIP() << "the heap has holes: the blocks do not lie side by side";
+  }
+  Delete(behind);
+  EXPECT_EQ(Reallocate(block, 2 * kBlock), block);
+  EXPECT_EQ(Kept(), 0U);
+  Delete(block);
+  Delete(wall);
 }
 
 // One of them is right, and the other hears that it is wrong.
