@@ -109,10 +109,14 @@ void CentralList::Carve(Span* span, uint32_t count) {
 // fault.
 void CentralList::TouchBits(Span* span, uint32_t count) {
   const BitmapPlane::Bits allocated = context_->allocated->bits();
-  const size_t first = SlotOffset(span, span->carved);
   const size_t last = SlotOffset(span, span->carved + count - 1);
-  if (span->carved == 0) allocated.word(first) = 0;
-  if (first / BitmapPlane::kWordBytes != last / BitmapPlane::kWordBytes) allocated.word(last) = 0;
+  if (span->carved == 0) {
+    allocated.word(SlotOffset(span, 0)) = 0;
+    allocated.word(last) = 0;
+  } else if (SlotOffset(span, span->carved - 1) / BitmapPlane::kWordBytes !=
+             last / BitmapPlane::kWordBytes) {
+    allocated.word(last) = 0;
+  }
 }
 
 // The end of an object is the likeliest address that is a slot start and yet no object. Behind the

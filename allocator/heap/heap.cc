@@ -317,6 +317,7 @@ Span* Heap::AllocateLarge(size_t size, size_t alignment) {
 Span* Heap::TakeKept(size_t size) {
   if (size > kMostKept.bytes()) return nullptr;
   ThreadCache& own = *thread_cache;
+  if (own.recent.count() == 0) return nullptr;
   Span* const span = own.recent.Take(page_heap_.RoundToOsPages(PagesFor(size)));
   if (span == nullptr) return nullptr;
   own.recent_used = true;
@@ -372,9 +373,10 @@ bool Heap::FreeKept() {
 bool Heap::FreeLarge(Span* span, const void* pointer) {
   const PageId page = arena_.PageOf(reinterpret_cast<uintptr_t>(pointer));
   ThreadCache* const own = OwnCache();
-  if (own != nullptr && own->recent.Accepts(span->pages) && !span->moved &&
-      !page_heap_.is_scarce()) {
-    while (own->recent.IsFull(span->pages)) page_heap_.Free(own->recent.Evict());
+  // Read once: if another thread has freed it, it may become another one at any time.
+  const PageCount pages = span->pages;
+  if (own != nullptr && own->recent.Accepts(pages) && !span->moved && !page_heap_.is_scarce()) {
+    while (own->recent.IsFull(pages)) page_heap_.Free(own->recent.Evict());
     return Keep(*own, span, page);
   }
   if (PRAIRIE_UNLIKELY(!page_heap_.FreeLarge(span, page))) return false;

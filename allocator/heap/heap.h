@@ -95,8 +95,8 @@ class Heap {
   // False if `span` no longer begins at `pointer`: another thread has freed it at the same time.
   bool FreeLarge(Span* span, const void* pointer);
   // Frees `pointer` if it is a large object that this thread may keep and has room for: what most
-  // frees of such come to, and touches little memory. False, with nothing changed, if not.
-  // REQUIRES: its class byte is 0. Keeps errno.
+  // frees of such come to, and touches little memory. False, with nothing changed, if not; any
+  // other pointer is not. Keeps errno.
   bool KeepLarge(const void* pointer);
   // What this thread keeps of large objects goes to the page heap. Whether there was anything.
   bool FreeKept();

@@ -133,9 +133,14 @@ MapResult PageHeap::CommitRun(PageRun run) {
   return MapResult::kOk;
 }
 
+bool PageHeap::AsksForHugePages() const {
+  return huge_pages_ != HugePages::kNever && arena_->reserved() &&
+         (huge_pages_ == HugePages::kAlways || committed_ >= kHugePagesFrom);
+}
+
 void PageHeap::AdviseHugePagesAnew(PageRun run) {
-  advised_ = {};
-  AdviseHugePages(run);
+  if (!AsksForHugePages()) return AdviseHugePages(run);
+  arena_->os().AdviseHugePages(arena_->AddressOf(run.begin), run.length.bytes());
 }
 
 void PageHeap::AdviseHugePages(PageRun run) {
@@ -144,8 +149,7 @@ void PageHeap::AdviseHugePages(PageRun run) {
     arena_->os().AvoidHugePages(arena_->AddressOf(run.begin), run.length.bytes());
     return;
   }
-  if (!arena_->reserved()) return;
-  if (huge_pages_ == HugePages::kAuto && committed_ < kHugePagesFrom) return;
+  if (!AsksForHugePages()) return;
   if (run.begin < advised_.begin || run.end() > advised_.end()) {
     PageRun advised = {RoundUpToHugePage(run.begin), {0}};
     PageId end = run.end();

@@ -45,7 +45,8 @@ PageHeap::Alignment PageHeap::AlignmentFor(PageCount alignment, SpanKind kind) c
 }
 
 PageHeap::Alignment PageHeap::AsInHugePages(PageRun run) const {
-  if (run.length < kHugePages || !arena_->reserved() || frugal() ||
+  // Where a limit is set, what is committed and free is worth more.
+  if (run.length < kHugePages || !arena_->reserved() || is_scarce() ||
       huge_pages_ == HugePages::kNever) {
     return AlignmentFor({1}, SpanKind::kLarge);
   }

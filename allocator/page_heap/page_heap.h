@@ -192,8 +192,9 @@ class PageHeap {
   void GiveUp(PageRun run);
   // For a run that was committed: with what lies ahead of it, and not if that was asked for before.
   void AdviseHugePages(PageRun run);
-  // For a run with a new mapping, or without access until now.
+  // For a run with a new mapping: exactly that, so that it can merge with its neighbours.
   void AdviseHugePagesAnew(PageRun run);
+  bool AsksForHugePages() const;
   void NoteNextCollapse();
   // What is due, if it still has its memory. Takes the lock, and makes the call without it.
   void CollapseNow();

@@ -23,7 +23,7 @@ class RecentSpans {
   // `most`: pages of all spans together.
   void Init(PageCount most) { most_ = most; }
 
-  bool Accepts(PageCount pages) const { return pages.value <= most_.value / 2; }
+  bool Accepts(PageCount pages) const { return pages.value != 0 && pages.value <= most_.value / 2; }
   // REQUIRES: Accepts(span->pages), and Evict until !IsFull(span->pages).
   bool IsFull(PageCount more) const { return count_ == kSpans || pages_ + more > most_; }
   void Put(Span* span) {

@@ -1,9 +1,9 @@
 // Giving memory back: which free pages, and when.
 //
-// No thread of its own: whoever frees a span looks at the clock. What has lain free and dirty for
-// a whole epoch, whatever the comings and goings in it, was of no use to anyone; half of that goes
-// back, so that an idle heap decays and a busy one keeps its working set. A little at a time: the
-// program waits meanwhile, and so do all who want pages.
+// No thread of its own: whoever gives a span back looks at the clock. What has lain free and dirty
+// for a whole epoch, whatever the comings and goings in it, was of no use to anyone; half of that
+// goes back, so that an idle heap decays and a busy one keeps its working set. A little at a time:
+// the program waits meanwhile, and so do all who want pages.
 #include <algorithm>
 
 #include "allocator/base/report.h"

@@ -129,7 +129,8 @@ class ThreadCache {
   ThreadCache* next = nullptr;
   ThreadCache* previous = nullptr;
   uint32_t exit_rounds = 0;
-  // Magazines found empty or full so far, wrapping round; how many of them call_time has counted;
+  // Magazines found empty or full so far, and an eighth of the large objects that were kept,
+  // wrapping round; how many of them call_time has counted;
   // and from how many on the next one looks at the clock.
   static constexpr uint32_t kSlowCallsToALook = 8;
   uint32_t slow_calls = 0;

@@ -167,6 +167,22 @@ TEST_P(HugePagesTest, WhatMovesStaysInHugePages) {
   }
 }
 
+// Where a limit is set, what is committed and free is worth more than huge pages.
+TEST_P(HugePagesTest, NothingIsCommittedForAPlaceUnderALimit) {
+  NewHeapWith(HugePages::kAuto);
+  Span* const room = Large(8 * kMiB);
+  Large(kMiB / 2);
+  Span* const span = Large(5 * kMiB);
+  Large(kMiB / 4);
+  ASSERT_NE((span->first_page - room->first_page).value % PagesFor(kHugePageSize).value, 0U);
+  pages().Free(room);
+  pages().SetLimit({0, pages().stats().committed_bytes + kMiB});
+  const size_t before = pages().stats().committed_bytes;
+  EXPECT_NE(pages().Move(span, PagesFor(6 * kMiB)), nullptr);
+  EXPECT_EQ(pages().stats().committed_bytes, before);
+  heap().Check();
+}
+
 // Where it was is a new mapping, for which nobody has asked yet.
 TEST_P(HugePagesTest, WhatWasMovedToHasThemAgainAfterwards) {
   PRAIRIE_NEEDS_MEMORY(512, "a heap of 128 MiB");
