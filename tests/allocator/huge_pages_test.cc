@@ -170,7 +170,7 @@ TEST_P(HugePagesTest, WhatMovesStaysInHugePages) {
 // Where a limit is set, what is committed and free is worth more than huge pages.
 TEST_P(HugePagesTest, NothingIsCommittedForAPlaceUnderALimit) {
   NewHeapWith(HugePages::kAuto);
-  Span* const room = Large(8 * kMiB);
+  Span* const room = Large(25 * kMiB / 4);  // Not so long that there is such a place in it.
   Large(kMiB / 2);
   Span* const span = Large(5 * kMiB);
   Large(kMiB / 4);
