@@ -183,12 +183,13 @@ TEST_F(HeapRecentTest, WhatIsKeptIsNotInTheWay) {
 // One of them is right, and the other hears that it is wrong; with room for the block among what
 // they keep, and without.
 TEST_F(HeapRecentTest, OfTwoThreadsThatFreeABlockOneDoes) {
-  constexpr int kRounds = 2000;
+  constexpr int kRounds = 20000;
   constexpr size_t kOther = 80 * kKiB;  // Three of them leave no room.
   std::barrier meet(2);
   Span* span = nullptr;
   void* block = nullptr;
   std::atomic<int> freed{0};
+  std::atomic<int> awake{0};
   const auto free_it = [&](bool makes) {
     Delete(New(16));
     for (int round = 0; round < kRounds; ++round) {
@@ -203,6 +204,11 @@ TEST_F(HeapRecentTest, OfTwoThreadsThatFreeABlockOneDoes) {
         freed = 0;
       }
       meet.arrive_and_wait();
+      // Awake both, so that they come to the block within nanoseconds.
+      ++awake;
+      for (int spins = 0; awake < 2 * (round + 1); ++spins) {
+        if (spins > 1000) std::this_thread::yield();
+      }
       if (heap.KeepLarge(block) || heap.FreeLarge(span, block)) ++freed;
       meet.arrive_and_wait();
       ASSERT_EQ(freed, 1) << round;
