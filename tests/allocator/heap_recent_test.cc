@@ -156,7 +156,7 @@ TEST_F(HeapRecentTest, ALargeFreeMakesNoCache) {
   });
 }
 
-TEST_F(HeapRecentTest, SoDoesWhoIsAlone) {
+TEST_F(HeapRecentTest, WhoIsAloneKeepsSomeToo) {
   Delete(New(kBlock));
   EXPECT_EQ(Kept(), Keeps() ? 1U : 0U);
   heap.Trim(Release::kMemory);

@@ -24,6 +24,15 @@ class IdlePagesTest : public TestWithHeap {
     }
     return all;
   }
+  // Of `count` objects the last stays out, and the others go home. Returns that.
+  const FreeObject* LeaveOneOf(SizeClass c, size_t count) {
+    auto objects = FetchAll(c, count);
+    EXPECT_EQ(objects.size(), count);
+    const FreeObject* const last = objects.back();
+    objects.pop_back();
+    EXPECT_FALSE(ReturnTo(heap().central(c), objects));
+    return last;
+  }
   // The whole pass; returns the spans that gave something back.
   uint32_t Release(SizeClass c, bool at_once) {
     uint32_t released = 0;
@@ -175,11 +184,7 @@ TEST_P(IdlePagesTest, WhatIsUsedStays) {
 TEST_P(IdlePagesTest, AtOnceMeansWithoutASecondLook) {
   if (heap().os().PageSize() > kPageSize) GTEST_SKIP() << "less than an OS page may be free";
   const SizeClass c = ClassOfSize(1024);
-  auto objects = FetchAll(c, 512);
-  // The first spans are small ones.
-  const FreeObject* const last = objects.back();
-  objects.pop_back();
-  ASSERT_FALSE(ReturnTo(heap().central(c), objects));
+  const FreeObject* const last = LeaveOneOf(c, 512);  // The first spans are small ones.
   EXPECT_EQ(Release(c, true), 1U);
   EXPECT_GT(SpanOf(last)->released, 0U);
   heap().Check();
@@ -187,10 +192,7 @@ TEST_P(IdlePagesTest, AtOnceMeansWithoutASecondLook) {
 
 TEST_P(IdlePagesTest, WhenTheSystemRefusesNothingChanges) {
   const SizeClass c = ClassOfSize(1024);
-  auto objects = FetchAll(c, 512);
-  FreeObject* const last = objects.back();
-  objects.pop_back();
-  ASSERT_FALSE(ReturnTo(heap().central(c), objects));
+  const FreeObject* const last = LeaveOneOf(c, 512);
   heap().os().FailFromNth(1, FakeMemory::Call::kDiscard);
   EXPECT_EQ(Release(c, true), 0U);
   heap().os().Heal();
@@ -201,17 +203,14 @@ TEST_P(IdlePagesTest, WhenTheSystemRefusesNothingChanges) {
 // As where the program has locked a page between others, and freed what lay there.
 TEST_P(IdlePagesTest, WhenAPartHasGoneAndTheSystemRefusesTheRestNothingIsSeenOfIt) {
   const SizeClass c = ClassOfSize(1024);
-  auto objects = FetchAll(c, 512);
-  FreeObject* const last = objects.back();
-  objects.pop_back();
-  ASSERT_FALSE(ReturnTo(heap().central(c), objects));
+  const FreeObject* const last = LeaveOneOf(c, 512);
   heap().os().set_discards_in_part(true);
   heap().os().FailFromNth(1, FakeMemory::Call::kDiscard);
   EXPECT_EQ(Release(c, true), 0U);
   heap().os().Heal();
   EXPECT_EQ(SpanOf(last)->released, 0U);
   heap().Check();
-  for (const FreeObject* object : FetchAll(c, objects.size())) {
+  for (const FreeObject* object : FetchAll(c, 511)) {
     EXPECT_TRUE(object->IsIntact(TestHeap::kMarkKey));
   }
   heap().Check();
