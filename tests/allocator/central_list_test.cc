@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/support/magazines.h"
+#include "tests/support/needs.h"
 #include "tests/support/sanitizers.h"
 #include "tests/support/test_heap.h"
 #include "tests/support/test_heap_modes.h"
@@ -40,6 +41,11 @@ class CentralListTest : public TestWithHeap {
     EXPECT_FALSE(ReturnTo(heap().central(c), objects));
   }
   size_t SmallBytes() { return heap().page_heap().stats().small_bytes; }
+  static long MinorFaults() {
+    rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
+  }
 };
 
 // A read of fresh memory before the write would be a second fault.
@@ -47,20 +53,35 @@ TEST_P(CentralListTest, FreshObjectsFaultOncePerPage) {
   if (kAddressSanitizer || kThreadSanitizer) {
     GTEST_SKIP() << "the sanitizer's shadow and its quarantine are faulted in, too";
   }
-  const auto faults = [] {
-    rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_minflt;
-  };
   constexpr size_t kBytes = 8 * kMiB;
   TestHeapConfig config = GetParam();
   config.huge_pages = HugePages::kNever;
   NewHeap(config);
   const SizeClass c = ClassOfSize(kKiB);
-  const long before = faults();
+  const long before = MinorFaults();
   const auto objects = FetchAll(c, kBytes / kKiB);
   const long pages = static_cast<long>(kBytes / static_cast<size_t>(sysconf(_SC_PAGESIZE)));
-  EXPECT_LT(faults() - before, pages * 3 / 2);
+  EXPECT_LT(MinorFaults() - before, pages * 3 / 2);
+  ReturnWell(c, objects);
+}
+
+// Of large objects a page of allocated bits serves a few: were it read first, each would cost two.
+TEST_P(CentralListTest, PagesOfBitsFaultOnce) {
+  if (kAddressSanitizer || kThreadSanitizer) {
+    GTEST_SKIP() << "the sanitizer's shadow and its quarantine are faulted in, too";
+  }
+  PRAIRIE_NEEDS_MEMORY(192, "a heap of 64 MiB");
+  TestHeapConfig config = GetParam();
+  config.huge_pages = HugePages::kNever;
+  NewHeap(config);
+  constexpr size_t kObjects = 2048;
+  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const long bits = static_cast<long>(kObjects * kMaxSmallSize / (page * 8 * kGranuleSize));
+  const SizeClass c = kSizeClassCount - 1;
+  const long before = MinorFaults();
+  const auto objects = FetchAll(c, kObjects);
+  // One for each object, and what describes their pages.
+  EXPECT_LT(MinorFaults() - before, static_cast<long>(kObjects) + bits * 7 / 4);
   ReturnWell(c, objects);
 }
 
