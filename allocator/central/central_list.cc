@@ -90,12 +90,16 @@ void CentralList::TakeHoles(Span* span, FreeObject** objects, uint32_t count) {
   span->next_hole = static_cast<uint32_t>(offset - begin);
 }
 
-// Makes the next `count` slots free objects. REQUIRES: count <= slots - carved.
+// Makes the next `count` slots free objects. REQUIRES: count <= slots - carved. Each is a line of
+// memory that is mostly in no cache, and stores do not wait for many of those at once: so they are
+// fetched ahead, also those of which the next call will be the first to write.
 void CentralList::Carve(Span* span, uint32_t count) {
   const size_t size = kSizeClasses[size_class_].size;
   const uintptr_t key = context_->mark_key;
+  constexpr size_t kSlotsAhead = 8;
   FreeObject* object = ObjectAt(SlotOffset(span, span->carved));
   for (uint32_t i = 0; i < count; ++i) {
+    __builtin_prefetch(reinterpret_cast<const char*>(object) + kSlotsAhead * size, 1);
     object->SetFree(object->FreeMark(key));
     object = reinterpret_cast<FreeObject*>(reinterpret_cast<uintptr_t>(object) + size);
   }

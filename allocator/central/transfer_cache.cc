@@ -128,15 +128,14 @@ void TransferCache::ReturnUnused(ListFault* fault) {
   TakeApart(unused, count, fault);
 }
 
-bool TransferCache::ReturnOldest(ListFault* fault) {
-  Magazine* oldest;
+bool TransferCache::ReturnNewest(ListFault* fault) {
+  Magazine* newest;
   {
     SpinLockHolder holder(lock_);
     if (used_ == 0) return false;
-    RemoveOldest(1, &oldest);
-    least_used_ = std::min(least_used_, used_);
+    newest = Pop();
   }
-  fault->Note(TakeApart(oldest));
+  fault->Note(TakeApart(newest));
   return true;
 }
 

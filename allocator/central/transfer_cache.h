@@ -54,8 +54,9 @@ class TransferCache {
   // more patience if that is soon, less if it is long after.
   void Learn(PageCount went);
 
-  // The magazine that has been here longest goes to the central list. False if there is none.
-  bool ReturnOldest(ListFault* fault);
+  // The magazine that came last goes to the central list: it is the likeliest to be in the
+  // processor's cache, and what is idle goes by itself. False if there is none.
+  bool ReturnNewest(ListFault* fault);
 
   // Bytes of the objects waiting here; inexact while others come and go.
   size_t held() const { return held_.load(std::memory_order_relaxed); }

@@ -256,7 +256,7 @@ bool Heap::ReturnExcess(ListFault* fault) {
       TransferCache& each = transfers_[(first + k) % kSizeClassCount];
       if (each.held() > most->held()) most = &each;
     }
-    most->ReturnOldest(fault);
+    most->ReturnNewest(fault);
   }
   return true;
 }

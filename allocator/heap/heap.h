@@ -192,7 +192,7 @@ class Heap {
   void FreeRecent(ThreadCache& cache);
   // Gives back what it is time to give back, and sees to the background thread.
   void LookAtClock();
-  // While transfer caches hold more than their share of the heap, the oldest magazines of one class
+  // While transfer caches hold more than their share of the heap, the newest magazines of one class
   // after the other go home, a few at a call. Whether there may be more.
   bool ReturnExcess(ListFault* fault);
   FreeObject* TryFetch(SizeClass c);
