@@ -115,14 +115,14 @@ def plot_service(path, table, row, names):
     figure, axes = plt.subplots(figsize=(9, 3.8))
     hours = [figure for figure in table.figures(row) if figure[0].startswith("rss_day_")]
     for name in ranked(names):
-        points = [table.median(hour, row, name) for hour in hours]
+        points = [table.value(hour, row, name) for hour in hours]
         if None in points:
             continue
         style = {"color": palette[name], "linewidth": 2.4 if name == OWN else 1.4}
         axes.plot(range(1, len(hours) + 1), points, **style)
-        settled = table.median(("settled_rss", "MiB"), row, name)
+        settled = table.value(("settled_rss", "MiB"), row, name)
         axes.scatter(len(hours) + 3, settled, color=palette[name], s=40, zorder=3)
-    live = [table.median(("settled_live", "MiB"), row, name) for name in names]
+    live = [table.value(("settled_live", "MiB"), row, name) for name in names]
     if any(live):
         axes.axhline(next(filter(None, live)), color="#555555", linewidth=1, linestyle="--")
     ticks = [*range(6, len(hours) + 1, 6), len(hours) + 3]

@@ -80,12 +80,12 @@ def best_table(table, metric, rows, names, unit, divisor=1.0):
     lines = []
     for row in rows:
         best_peer = table.best(metric, row, peers_of(names))
-        holders = [n for n in peers_of(names) if table.median(metric, row, n) == best_peer]
+        holders = [n for n in peers_of(names) if table.value(metric, row, n) == best_peer]
         value = f"{holders[0]} {shown(best_peer / divisor)} {unit}" if best_peer else "-"
         best = table.best(metric, row, ranked(names))
         cells = []
         for name in names:
-            median = table.median(metric, row, name)
+            median = table.value(metric, row, name)
             cell = shown(median / best_peer) if median and best_peer else "–"
             cells.append(f"**{cell}**" if name in ranked(names) and median == best else cell)
         spreads = [table.spread(metric, row, name) for name in ranked(names)]
@@ -116,7 +116,7 @@ def figures_table(table, rows, names):
         for name, unit in table.figures(row):
             if UNTABLED.match(name):
                 continue
-            medians = [table.median((name, unit), row, n) for n in names]
+            medians = [table.value((name, unit), row, n) for n in names]
             best = table.best((name, unit), row, ranked(names))
             cells = [shown(value, "{:.4g}") for value in medians]
             pairs = zip(names, medians, cells)
@@ -135,7 +135,7 @@ def mean_rows(table, metric, groups, names, title):
     groups: lists of rows. Each group counts once, as the geometric mean of its rows.
     """
     complete = [
-        [row for row in group if all(table.median(metric, row, n) for n in ranked(names))]
+        [row for row in group if all(table.value(metric, row, n) for n in ranked(names))]
         for group in groups
     ]
 
@@ -169,7 +169,7 @@ def family_table(table, rows, names, families):
     others = [name for name in names if name != base]
     lines = []
     for family, members in family_rows(rows, families).items():
-        nanoseconds = geometric_mean([table.median("ns", row, base) for row in members])
+        nanoseconds = geometric_mean([table.value("ns", row, base) for row in members])
         ratios = [1.0 if nanoseconds else None] + [
             geometric_mean([table.ratio("ns", row, name, base) for row in members])
             for name in others

@@ -33,9 +33,11 @@ class Results:
     def text(self, heading):
         """Everything as Markdown."""
         parts = [heading]
-        found = verdict.judge(self.table, self.workloads + self.programs, self.names)
+        rows = self.workloads + self.programs
+        found = verdict.judge(self.table, rows, self.names)
         if found:
-            parts += ["### Against the peers", verdict.text(found), self.plot("overview")]
+            least = verdict.judge(Table(self.session.row_samples, min), rows, self.names)
+            parts += ["### Against the peers", verdict.text(found, least), self.plot("overview")]
         parts += self.set_text("Workloads", "workloads", self.workloads, "ns", 1)
         parts += self.set_text("Programs", "programs", self.programs, "s", 1)
         if any(self.table.figures(row) for row in self.workloads):

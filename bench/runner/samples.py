@@ -33,9 +33,13 @@ class Sample:
 
 
 class Table:
-    """Samples of several rows and allocators, in the order in which they first came."""
+    """Samples of several rows and allocators, in the order in which they first came.
 
-    def __init__(self, samples):
+    What stands for the runs of a row on an allocator is their median, or what `summary` says.
+    """
+
+    def __init__(self, samples, summary=statistics.median):
+        self.summary = summary
         self.values = defaultdict(list)
         self.figures_of = defaultdict(list)
         for sample in samples:
@@ -54,10 +58,10 @@ class Table:
         """The figures (name, unit) that a workload prints; each is a metric too."""
         return self.figures_of.get(row, [])
 
-    def median(self, metric, row, allocator):
-        """The median, or None when that allocator has no sample of the row."""
+    def value(self, metric, row, allocator):
+        """What stands for the runs, or None when that allocator has no sample of the row."""
         values = self.values.get((metric, row, allocator))
-        return statistics.median(values) if values else None
+        return self.summary(values) if values else None
 
     def spread(self, metric, row, allocator):
         """(max - min) / median, or None when there is nothing to compare."""
@@ -66,16 +70,16 @@ class Table:
         return (max(values) - min(values)) / median if median else None
 
     def ratio(self, metric, row, allocator, base):
-        value, reference = self.median(metric, row, allocator), self.median(metric, row, base)
+        value, reference = self.value(metric, row, allocator), self.value(metric, row, base)
         return value / reference if value and reference else None
 
     def best(self, metric, row, allocators):
-        """The smallest median of the row."""
-        found = [self.median(metric, row, allocator) for allocator in allocators]
+        """The smallest value of the row."""
+        found = [self.value(metric, row, allocator) for allocator in allocators]
         return min((value for value in found if value is not None), default=None)
 
     def ratio_to_best(self, metric, row, allocator, allocators):
-        value, best = self.median(metric, row, allocator), self.best(metric, row, allocators)
+        value, best = self.value(metric, row, allocator), self.best(metric, row, allocators)
         return value / best if value and best else None
 
 

@@ -50,20 +50,20 @@ class Statistics(unittest.TestCase):
 
     def test_median_and_spread(self):
         table = Table([sample("r", "glibc", time) for time in (4, 1, 2)])
-        self.assertEqual(table.median("time", "r", "glibc"), 2)
+        self.assertEqual(table.value("time", "r", "glibc"), 2)
         self.assertEqual(table.spread("time", "r", "glibc"), 1.5)
-        self.assertIsNone(table.median("time", "r", "quick"))
+        self.assertIsNone(table.value("time", "r", "quick"))
         self.assertIsNone(Table([sample("r", "glibc", 1)]).spread("time", "r", "glibc"))
 
     def test_disturbed_samples_do_not_count(self):
         table = Table([sample("r", "glibc", 1), sample("r", "glibc", 9, disturbed="noise")])
-        self.assertEqual(table.median("time", "r", "glibc"), 1)
+        self.assertEqual(table.value("time", "r", "glibc"), 1)
 
     def test_a_workload_is_compared_by_its_own_time(self):
         table = Table([sample("r", "glibc", 13.0, ns=25.0), sample("p", "glibc", 2.0)])
-        self.assertEqual(table.median("time", "r", "glibc"), 25.0)
-        self.assertEqual(table.median("wall", "r", "glibc"), 13.0)
-        self.assertEqual(table.median("time", "p", "glibc"), 2.0)
+        self.assertEqual(table.value("time", "r", "glibc"), 25.0)
+        self.assertEqual(table.value("wall", "r", "glibc"), 13.0)
+        self.assertEqual(table.value("time", "p", "glibc"), 2.0)
 
     def test_outliers(self):
         samples = [sample("r", "glibc", time) for time in (1, 1.1, 1.2, 2)]
@@ -245,8 +245,10 @@ class Verdicts(unittest.TestCase):
     def test_a_row_that_prairie_does_not_complete(self):
         found = self.judge({**self.TIMES, "four": [None, 1, 1, 1, 1]})
         self.assertEqual((found.rows, found.missing), (4, ["four"]))
-        self.assertIn("not completed by Prairie: four", verdict.text(found))
-        self.assertRegex(verdict.text(found), r"1\.05 × their best peer +\| +1 \| +0 \| +\*\*no\*\*")
+        self.assertIn("not completed by Prairie: four", verdict.text(found, found))
+        self.assertRegex(
+            verdict.text(found, found), r"1\.05 × their best peer +(\| +1 ){2}\| +0 \| +\*\*no\*\*"
+        )
 
     def test_latency_and_settled_memory(self):
         key, worst = ("free_p999", "ns"), ("free_worst", "ns")
@@ -262,14 +264,26 @@ class Verdicts(unittest.TestCase):
             [("service", "free_p999", 1.5, "quick"), ("service", "free_worst", 1.8, "glibc")],
         )
         self.assertEqual(found.settled, [("service", 1.1)])
-        self.assertIn("service, free_worst, to the best peer, glibc", verdict.text(found))
+        self.assertIn("service, free_worst, to the best peer, glibc", verdict.text(found, found))
 
     def test_text_says_what_is_reached(self):
         fast = {"one": [0.5, 4, 1, 2, 1], "two": [0.6, 4, 1, 2, 1]}
-        text = verdict.text(self.judge(fast, {row: [80, 100, 100, 100, 1] for row in fast}))
+        found = self.judge(fast, {row: [80, 100, 100, 100, 1] for row in fast})
+        text = verdict.text(found, found)
         self.assertNotIn("**no**", text)
         self.assertIn("2 of 2", text)
-        self.assertIn("**no**", verdict.text(self.judge()))
+        self.assertIn("**no**", verdict.text(self.judge(), self.judge()))
+
+    def test_the_least_of_the_runs_stands_beside_the_median(self):
+        runs = {"prairie": (1, 1.3, 1.4), "glibc": (2, 2, 2), "quick": (1.2, 1.2, 1.2)}
+        samples = [sample("one", name, time) for name, times in runs.items() for time in times]
+        judged = [verdict.judge(table, ["one"], NAMES) for table in (Table(samples), Table(samples, min))]
+        text = verdict.text(*judged)
+        self.assertRegex(text, r"rows best of all +\| +0 of 1 \| +1 of 1 \| +half \| +\*\*no\*\*")
+        self.assertIn("- rows slower than 1.05 × their best peer: one 1.08 (quick)", text)
+        self.assertNotIn("best peer, by the least", text)
+        self.assertIn("- time to each peer: glibc 0.65, quick 1.08\n", text)
+        self.assertIn("least of each row's runs: glibc 0.50, quick 0.83", text)
 
     def test_nothing_to_compare(self):
         table = table_of(self.TIMES)
