@@ -21,12 +21,10 @@ Totals Run(const workload::Arguments& arguments) {
     Totals totals;
     std::free(handed_out[index]);
     for (workload::Rounds rounds(arguments, index, arguments.threads); rounds.Next();) {
-      auto* const object = static_cast<volatile uint64_t*>(workload::Allocate(kSize));
-      *object = rounds.MakeRandom().Next();
-      for (unsigned i = 0; i < kWrites; i++) *object = *object + 1;
-      totals.checksum += *object;
+      void* const object = workload::Allocate(kSize);
+      totals.checksum += workload::WriteHalves(object, rounds.MakeRandom().Next(), kWrites);
       totals.operations++;
-      std::free(const_cast<uint64_t*>(object));
+      std::free(object);
     }
     return totals;
   });
@@ -39,6 +37,6 @@ int main(int argc, char** argv) {
                         {.about = "Passive false sharing: objects that another thread allocated "
                                   "are freed and their memory used again.",
                          .threads = 2,
-                         .work = 100000},
+                         .work = 200000},
                         Run);
 }

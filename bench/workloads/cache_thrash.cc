@@ -18,12 +18,10 @@ Totals Run(const workload::Arguments& arguments) {
   return workload::OnThreads(arguments.threads, [&](unsigned index) {
     Totals totals;
     for (workload::Rounds rounds(arguments, index, arguments.threads); rounds.Next();) {
-      auto* const object = static_cast<volatile uint64_t*>(workload::Allocate(kSize));
-      *object = rounds.MakeRandom().Next();
-      for (unsigned i = 0; i < kWrites; i++) *object = *object + 1;
-      totals.checksum += *object;
+      void* const object = workload::Allocate(kSize);
+      totals.checksum += workload::WriteHalves(object, rounds.MakeRandom().Next(), kWrites);
       totals.operations++;
-      std::free(const_cast<uint64_t*>(object));
+      std::free(object);
     }
     return totals;
   });
@@ -36,6 +34,6 @@ int main(int argc, char** argv) {
       argc, argv,
       {.about = "Active false sharing: threads allocate and write small objects at the same time.",
        .threads = 2,
-       .work = 100000},
+       .work = 200000},
       Run);
 }
