@@ -97,11 +97,11 @@ void CentralList::Carve(Span* span, uint32_t count) {
   const size_t size = kSizeClasses[size_class_].size;
   const uintptr_t key = context_->mark_key;
   constexpr size_t kSlotsAhead = 8;
-  FreeObject* object = ObjectAt(SlotOffset(span, span->carved));
-  for (uint32_t i = 0; i < count; ++i) {
-    __builtin_prefetch(reinterpret_cast<const char*>(object) + kSlotsAhead * size, 1);
+  uintptr_t slot = context_->arena_base + SlotOffset(span, span->carved);
+  for (uint32_t i = 0; i < count; ++i, slot += size) {
+    __builtin_prefetch(reinterpret_cast<const void*>(slot + kSlotsAhead * size), 1);
+    FreeObject* const object = reinterpret_cast<FreeObject*>(slot);
     object->SetFree(object->FreeMark(key));
-    object = reinterpret_cast<FreeObject*>(reinterpret_cast<uintptr_t>(object) + size);
   }
   TouchBits(span, count);
   span->carved += count;
