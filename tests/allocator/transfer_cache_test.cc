@@ -248,7 +248,7 @@ TEST_P(TransferCacheTest, UnderALimitItHoldsLittleAndIsImpatient) {
   const size_t few = cache().cached_count();
   EXPECT_GT(few, 0U);
   EXPECT_LT(few, 5U);
-  heap().os().set_address_space_limit(64 * kGiB);
+  heap().os().set_address_space_limit(2 * kGiB);
   heap().page_heap().ObserveLimits();
   ASSERT_FALSE(heap().page_heap().frugal());
   // The few slots are replaced once they are empty.
