@@ -293,6 +293,38 @@ TEST_F(HeapTest, WhatLiesBetweenThreadsIsAShareOfTheHeap) {
   heap.page_heap().CheckInvariants();
 }
 
+// What is too much goes home from the newest on: what was freed first goes last, with its span.
+TEST_F(HeapTest, OfWhatIsTooMuchTheNewestGoesHome) {
+  constexpr size_t kSizes = 24;
+  const auto is_home = [](const void* object) {
+    const Lookup found = heap.Find(object);
+    return found.span == nullptr || found.span->kind == SpanKind::kUnused;
+  };
+  int kept = 0;
+  int wrong = 1;
+  // A class that an epoch's end meets gives up its oldest ones: then once more.
+  for (int attempt = 0; attempt < 10 && wrong > 0; ++attempt) {
+    heap.Trim(Release::kMemory);
+    std::vector<void*> objects;
+    std::vector<size_t> starts;  // of each class
+    for (size_t i = 1; i <= kSizes; ++i) {
+      const size_t size = i * 128;
+      if (ClassOfSize(size) != ClassOfSize(size - 128)) starts.push_back(objects.size());
+      for (size_t bytes = 0; bytes < 2 * kMiB; bytes += size) objects.push_back(New(size));
+    }
+    for (void* object : objects) Delete(object);
+    kept = wrong = 0;
+    for (size_t k = 0; k + 1 < starts.size(); ++k) {
+      const size_t middle = (starts[k] + starts[k + 1]) / 2;
+      if (!is_home(objects[starts[k]])) ++kept;
+      if (is_home(objects[starts[k]]) && !is_home(objects[middle])) ++wrong;
+    }
+  }
+  EXPECT_EQ(wrong, 0) << "classes gave up what came first, and not what came later";
+  EXPECT_GT(kept, 0);
+  EXPECT_LT(heap.Stats().pages.small_bytes, kSizes * 2 * kMiB) << "something went home";
+}
+
 TEST_F(HeapTest, WhatIsOfNoUseGoesHomeWhilePagesAreHandedOut) {
   std::vector<void*> objects(30000);
   for (void*& object : objects) object = New(48);

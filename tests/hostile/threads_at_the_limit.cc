@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
-#include <initializer_list>
+#include <iterator>
 #include <new>
 
 #include "tests/hostile/hostile.h"
@@ -46,9 +46,13 @@ void* FillUntilFull(void* number) {
   return nullptr;
 }
 
-void* FirstMalloc(void*) {
+// Half of them ask for a large block first: then it is that for which there is no thread cache.
+void* FirstMalloc(void* number) {
+  constexpr size_t kSizes[] = {16, 100, 5000, 100000, 3000000};
+  const bool large_first = reinterpret_cast<uintptr_t>(number) % 2 != 0;
   pthread_barrier_wait(&barrier);
-  for (size_t size : {16, 100, 5000, 100000, 3000000}) {
+  for (size_t i = 0; i < std::size(kSizes); ++i) {
+    const size_t size = kSizes[large_first ? std::size(kSizes) - 1 - i : i];
     errno = 0;
     void* block = malloc(size);
     if (block == nullptr) CHECK(errno == ENOMEM);
