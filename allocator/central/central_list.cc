@@ -49,7 +49,7 @@ uint32_t CentralList::Fetch(FreeObject** objects, uint32_t most) {
   const uint32_t holes = span->carved - out;
   if (holes < count) Carve(span, count - holes);
   TakeHoles(span, objects, count);
-  if (PRAIRIE_UNLIKELY(span->released != 0)) RestorePages(span, objects, count);
+  if (PRAIRIE_UNLIKELY(span->idle.released != 0)) RestorePages(span, objects, count);
   span->taken += static_cast<int32_t>(count);
   allocated_ += count;
   if (out + count == span->slots) {

@@ -19,8 +19,8 @@ constexpr uint32_t kLooks = 64;
 // Given back in one call, so that a bit for each page fits into a word.
 constexpr size_t kLongestRun = 63 * kPageSize;
 
-// Span::seen is Span::allocated() + 1 (so it is never that of a new span), and how often it was
-// seen to be that before, in units of kOnce; kReleased: what lies idle has been given back.
+// Span::idle.seen is Span::allocated() + 1 (so it is never that of a new span), and how often it
+// was seen to be that before, in units of kOnce; kReleased: what lies idle has been given back.
 constexpr uint32_t kAllocated = 0xffff;
 constexpr uint32_t kOnce = kAllocated + 1;
 constexpr uint32_t kIdle = 8 * kOnce;
@@ -37,14 +37,14 @@ bool CentralList::ReleaseIdle(uint32_t most, bool at_once, uint32_t* released) {
   for (uint32_t looks = 0; span != nullptr && looks < kLooks && *released < most; ++looks) {
     Span* const next = span->next;
     const uint32_t now = span->allocated() + 1;
-    if ((span->seen & kAllocated) != now) {
-      span->seen = now;
-    } else if (span->seen < kIdle) {
-      span->seen += kOnce;
+    if ((span->idle.seen & kAllocated) != now) {
+      span->idle.seen = now;
+    } else if (span->idle.seen < kIdle) {
+      span->idle.seen += kOnce;
     }
-    const bool is_due = span->seen >= kIdle || at_once;
-    if (is_due && span->seen < kReleased) {
-      span->seen = now | kReleased;
+    const bool is_due = span->idle.seen >= kIdle || at_once;
+    if (is_due && span->idle.seen < kReleased) {
+      span->idle.seen = now | kReleased;
       if (ReleasePages(span)) {
         ++*released;
         // The last to be used again.
@@ -99,7 +99,7 @@ bool CentralList::ReleaseRun(Span* span, size_t begin, size_t end) {
     changed |= uint64_t{1} << (page - first).value;
     page_map.SetClass({page, {1}}, 0);
   }
-  span->released += static_cast<uint32_t>(std::popcount(changed));
+  span->idle.released += static_cast<uint32_t>(std::popcount(changed));
   if (context_->page_heap->Discard(begin, end - begin)) return true;
   // A part may have gone all the same.
   for (; changed != 0; changed &= changed - 1) {
@@ -142,7 +142,7 @@ void CentralList::RestorePage(Span* span, PageId page) {
     object->SetFree(object->FreeMark(context_->mark_key));
   }
   context_->page_map->SetClass({page, {1}}, size_class_);
-  --span->released;
+  --span->idle.released;
 }
 
 void CentralList::RemoveWithRoom(Span* span) {

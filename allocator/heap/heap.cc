@@ -24,7 +24,7 @@ constexpr PageCount kMostKept = PagesFor(256 * kKiB);
 // And until this much was handed out while it took none of them; every so many frees of such it
 // looks at the clock.
 constexpr PageCount kRecentPatience = PagesFor(4 * kMiB);
-constexpr uint32_t kRecentCallsForALook = 64;
+constexpr uint32_t kRecentCallsForALook = 256;
 
 // When a thread looks at the clock it returns so many idle magazines: some thousand objects.
 constexpr uint32_t kIdleMagazinesAtATime = 16;
@@ -230,7 +230,18 @@ PRAIRIE_ALWAYS_INLINE void Heap::ReturnUnused(ThreadCache& cache) {
 }
 
 void Heap::FreeRecent(ThreadCache& cache) {
-  while (Span* const span = cache.recent.Evict()) page_heap_.Free(span);
+  while (const auto kept = cache.recent.Evict()) FreeKept(cache, kept);
+}
+
+void Heap::FreeKept(ThreadCache& cache, const RecentSpans::Entry& kept) {
+  const bool has_it = page_heap_.FreeKept(kept.span, kept.first_page, &cache);
+  if (PRAIRIE_UNLIKELY(!has_it)) ReportFreedTwice(kept);
+}
+
+PRAIRIE_COLD void Heap::ReportFreedTwice(const RecentSpans::Entry& kept) {
+  const int saved_errno = errno;
+  ReportMisuse(Call::kFree, reinterpret_cast<void*>(arena_.AddressOf(kept.first_page)));
+  errno = saved_errno;
 }
 
 void Heap::LookAtClock() {
@@ -318,16 +329,21 @@ Span* Heap::TakeKept(size_t size) {
   if (size > kMostKept.bytes()) return nullptr;
   ThreadCache& own = *thread_cache;
   if (own.recent.count() == 0) return nullptr;
-  Span* const span = own.recent.Take(page_heap_.RoundToOsPages(PagesFor(size)));
-  if (span == nullptr) return nullptr;
+  const auto kept = own.recent.Take(page_heap_.RoundToOsPages(PagesFor(size)));
+  if (!kept) return nullptr;
   own.recent_used = true;
+  Span* const span = kept.span;
+  if (PRAIRIE_UNLIKELY(!span->IsKeptBy(&own, kept.first_page))) {
+    ReportFreedTwice(kept);
+    return nullptr;
+  }
   span->zeroed = false;
-  span->kind = SpanKind::kLarge;
+  span->EndKeeping();
   return span;
 }
 
 bool Heap::Keep(ThreadCache& own, Span* span, PageId page) {
-  if (PRAIRIE_UNLIKELY(!span->End(page))) return false;
+  if (PRAIRIE_UNLIKELY(!span->Keep(&own, page))) return false;
   const bool is_slow = ++own.recent_calls % kRecentCallsForALook == 0;
   // Another one than it was, if two threads free a block.
   const bool is_other =
@@ -338,7 +354,7 @@ bool Heap::Keep(ThreadCache& own, Span* span, PageId page) {
     if (PRAIRIE_LIKELY(!is_slow)) return true;
   }
   const int saved_errno = errno;
-  if (is_other) page_heap_.Free(span);
+  if (is_other) FreeKept(own, {span, page, span->pages});
   if (is_slow) {
     own.slow_calls += ThreadCache::kSlowCallsToALook - 1;
     LookAfterIdle(own);
@@ -376,7 +392,7 @@ bool Heap::FreeLarge(Span* span, const void* pointer) {
   // Read once: if another thread has freed it, it may become another one at any time.
   const PageCount pages = span->pages;
   if (own != nullptr && own->recent.Accepts(pages) && !span->moved && !page_heap_.is_scarce()) {
-    while (own->recent.IsFull(pages)) page_heap_.Free(own->recent.Evict());
+    while (own->recent.IsFull(pages)) FreeKept(*own, own->recent.Evict());
     return Keep(*own, span, page);
   }
   if (PRAIRIE_UNLIKELY(!page_heap_.FreeLarge(span, page))) return false;

@@ -190,6 +190,9 @@ class Heap {
   bool Keep(ThreadCache& own, Span* span, PageId page);
   // What it keeps of large spans goes to the page heap.
   void FreeRecent(ThreadCache& cache);
+  void FreeKept(ThreadCache& cache, const RecentSpans::Entry& kept);
+  // Another thread had freed it, too.
+  void ReportFreedTwice(const RecentSpans::Entry& kept);
   // Gives back what it is time to give back, and sees to the background thread.
   void LookAtClock();
   // While transfer caches hold more than their share of the heap, the newest magazines of one class

@@ -47,7 +47,8 @@ Lookup Heap::Find(const void* pointer) {
     return found;
   }
   const uintptr_t start = AddressOf(span);
-  if (span->Covers(page) && span->kind == SpanKind::kLarge) {
+  const bool is_kept = span->IsKept();
+  if (span->Covers(page) && span->kind == SpanKind::kLarge && !is_kept) {
     found.span = span;
     found.object = start;
     found.size = span->pages.bytes();
@@ -57,7 +58,7 @@ Lookup Heap::Find(const void* pointer) {
     found.object = start;
     found.size = span->live_bytes;
     if (address - start < found.size) found.kind = Lookup::kMapped;
-  } else if (span->kind == SpanKind::kUnused) {
+  } else if (span->kind == SpanKind::kUnused || is_kept) {
     return FindInFreed(address, span);
   }
   return found;

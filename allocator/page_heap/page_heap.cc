@@ -59,10 +59,11 @@ Span* PageHeap::Allocate(PageCount pages, PageCount alignment, SpanKind kind) {
   const Alignment wanted = AlignmentFor(alignment, kind);
   SpinLockHolder holder(lock_);
   if (kind == SpanKind::kLarge && wanted.pages.value == 1) {
-    if (Span* const recent = recent_.Take(pages); recent != nullptr) {
-      recent->kind = SpanKind::kLarge;
-      recent->zeroed = false;
-      return recent;
+    if (const auto recent = recent_.Take(pages)) {
+      recent.span->EndKeeping();  // Who freed it twice may think so.
+      recent.span->zeroed = false;
+      recent.span->kind = SpanKind::kLarge;
+      return recent.span;
     }
   }
   return AllocateLocked(pages, wanted, kind);
@@ -178,14 +179,23 @@ void PageHeap::Free(Span* span) {
 
 bool PageHeap::FreeLarge(Span* span, PageId first_page) {
   SpinLockHolder holder(lock_);
-  if (!span->End(first_page)) return false;
+  if (!span->IsLargeAt(first_page)) return false;
+  FreeLocked(span);
+  return true;
+}
+
+bool PageHeap::FreeKept(Span* span, PageId first_page, const void* keeper) {
+  SpinLockHolder holder(lock_);
+  if (!span->IsKeptBy(keeper, first_page)) return false;
+  span->kind = SpanKind::kUnused;
+  span->EndKeeping();
   FreeLocked(span);
   return true;
 }
 
 void PageHeap::FreeLocked(Span* span) {
   if (span->kind != SpanKind::kSmall && recent_.Accepts(span->pages)) {
-    while (recent_.IsFull(span->pages)) FreeForGood(recent_.Evict());
+    while (recent_.IsFull(span->pages)) FreeForGood(recent_.Evict().span);
     span->kind = SpanKind::kUnused;
     recent_.Put(span);
     return;
@@ -202,7 +212,7 @@ void PageHeap::FreeForGood(Span* span) {
 
 bool PageHeap::FlushRecent() {
   if (recent_.count() == 0) return false;
-  while (Span* const span = recent_.Evict()) FreeForGood(span);
+  while (const auto recent = recent_.Evict()) FreeForGood(recent.span);
   return true;
 }
 

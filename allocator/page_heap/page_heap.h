@@ -61,6 +61,9 @@ class PageHeap {
   // The same for the large span that began at `first_page` when the caller looked at it without the
   // lock. False, with nothing changed, if it does so no more: another thread was faster.
   bool FreeLarge(Span* span, PageId first_page);
+  // The same for one that `keeper` keeps (Span::Keep). False, with nothing changed, if it does not:
+  // another thread freed it at the same time.
+  bool FreeKept(Span* span, PageId first_page, const void* keeper);
   // Gives back the memory of a part of a span in use, which reads as zero then. `offset`: bytes
   // from the start of the arena. False if some of it may not have gone. Without the lock. REQUIRES:
   // offset and size are multiples of OsPageSize().

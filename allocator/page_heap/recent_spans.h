@@ -23,25 +23,33 @@ class RecentSpans {
   // `most`: pages of all spans together.
   void Init(PageCount most) { most_ = most; }
 
+  // What was known of a span when it came: who frees a block twice may have changed it since.
+  struct Entry {
+    Span* span;
+    PageId first_page;
+    PageCount pages;
+
+    explicit operator bool() const { return span != nullptr; }
+  };
+
   bool Accepts(PageCount pages) const { return pages.value != 0 && pages.value <= most_.value / 2; }
   // REQUIRES: Accepts(span->pages), and Evict until !IsFull(span->pages).
   bool IsFull(PageCount more) const { return count_ == kSpans || pages_ + more > most_; }
   void Put(Span* span) {
-    lengths_[count_] = span->pages.value;
-    spans_[count_++] = span;
+    entries_[count_++] = {span, span->first_page, span->pages};
     pages_ = pages_ + span->pages;
   }
 
-  // The span of `pages` that came last, or null.
-  Span* Take(PageCount pages) {
+  // The span of `pages` that came last, or none.
+  Entry Take(PageCount pages) {
     for (size_t i = count_; i-- > 0;) {
-      if (lengths_[i] == pages.value) return Remove(i);
+      if (entries_[i].pages == pages) return Remove(i);
     }
-    return nullptr;
+    return {};
   }
 
-  // The span that came first, or null.
-  Span* Evict() { return count_ == 0 ? nullptr : Remove(0); }
+  // The span that came first, or none.
+  Entry Evict() { return count_ == 0 ? Entry{} : Remove(0); }
 
   size_t count() const { return count_; }
   PageCount pages() const { return pages_; }
@@ -49,23 +57,21 @@ class RecentSpans {
  private:
   static constexpr size_t kSpans = 8;
 
-  Span* Remove(size_t i) {
-    Span* const span = spans_[i];
+  Entry Remove(size_t i) {
+    const Entry entry = entries_[i];
     --count_;
     for (; i < count_; ++i) {
-      spans_[i] = spans_[i + 1];
-      lengths_[i] = lengths_[i + 1];
-      Forget(i);  // Or they become two calls of memmove, for one or two of each.
+      entries_[i] = entries_[i + 1];
+      Forget(i);  // Or it becomes a call of memmove, for one or two of them.
     }
-    pages_ = pages_ - span->pages;
-    return span;
+    pages_ = pages_ - entry.pages;
+    return entry;
   }
 
   PageCount most_;
   PageCount pages_;
   size_t count_ = 0;
-  uint32_t lengths_[kSpans] = {};  // in pages, in the order in which they came
-  Span* spans_[kSpans] = {};
+  Entry entries_[kSpans] = {};  // in the order in which they came
 };
 
 }  // namespace prairie

@@ -8,6 +8,7 @@
 #include <atomic>
 
 #include "allocator/arena/size_classes.h"
+#include "allocator/base/compiler.h"
 #include "allocator/base/config.h"
 #include "allocator/base/pages.h"
 
@@ -24,10 +25,11 @@ enum class SpanKind : uint8_t {
 //   allocated() <= carved <= slots
 //   the allocated bits below slot `carved` number allocated(); those from it on are clear
 //   it is on its central list's list of spans with room exactly when allocated() < slots
-//   `released` of its pages have given back memory, all of it or some OS pages: their class bytes
+//   `idle.released` of its pages gave back memory, all of it or some OS pages: their class bytes
 //   are 0, and no slot that touches what went back is allocated;
 //   a free slot below `carved` that begins in one of the others is as FreeObject says
 // A mapped span has entries in the page map for its first page and for those that ever were live.
+// A large span that is kept (`kept_by`) holds nothing that lives, though its kind is still kLarge.
 // A struct is never unmapped, and when recycled it stays a Span: a stale pointer to one is safe to
 // read, and `Covers` tells whether it still speaks of a page.
 struct alignas(kCacheLineSize) Span {
@@ -45,28 +47,43 @@ struct alignas(kCacheLineSize) Span {
   uint32_t next_hole;   // bytes to the slot where the search for a freed one begins
   uint32_t first_slot;  // bytes from the start of the span to its first slot
   Span* next;
-  Span* previous;
   union {
-    const char* name;   // mapped spans: what their maker calls them
-    uint32_t released;  // small spans: pages of which memory went back
+    Span* previous;
+    const char* name;  // mapped spans: what their maker calls them
   };
   union {
-    size_t live_bytes;  // mapped spans: from the start, the bytes that hold something
-    uint32_t seen;      // small spans: see CentralList::ReleaseIdle
+    struct {
+      uint32_t released;  // pages of which memory went back
+      uint32_t seen;      // see CentralList::ReleaseIdle
+    } idle;               // small spans
+    size_t live_bytes;    // mapped spans: from the start, the bytes that hold something
   };
+  const void* kept_by;  // large spans: the thread that freed it and keeps it, or null
 
-  // Large → unused. False, with nothing changed, unless it is a large one that begins at `page`. Of
-  // several threads that try at once one succeeds.
-  bool End(PageId page) {
-    const std::atomic_ref<SpanKind> state(kind);
-    SpanKind expected = SpanKind::kLarge;
-    if (first_page != page || !state.compare_exchange_strong(expected, SpanKind::kUnused)) {
-      return false;
-    }
-    if (first_page == page) return true;
-    state.store(SpanKind::kLarge);  // Freed, and used again, between the two looks.
+  // Whether it is a large span in use that begins at `page`. Any thread, without a lock.
+  bool IsLargeAt(PageId page) {
+    return std::atomic_ref(kept_by).load(std::memory_order_acquire) == nullptr && BeginsAt(page);
+  }
+  bool IsKept() { return std::atomic_ref(kept_by).load(std::memory_order_relaxed) != nullptr; }
+
+  // A program frees the large span that begins at `page`, and `keeper` keeps it. False, with
+  // nothing changed, unless IsLargeAt. Without an atomic read-modify-write, which would wait for
+  // all stores before it: of threads that do this at the same time, which is an error of the
+  // program, each may succeed, but IsKeptBy tells that one alone has it.
+  bool Keep(const void* keeper, PageId page) {
+    if (!IsLargeAt(page)) return false;
+    const std::atomic_ref keeping(kept_by);
+    keeping.store(keeper, std::memory_order_relaxed);
+    if (PRAIRIE_LIKELY(BeginsAt(page))) return true;
+    // Freed by another way, and perhaps used again, between the two looks.
+    keeping.compare_exchange_strong(keeper, nullptr);
     return false;
   }
+  bool IsKeptBy(const void* keeper, PageId page) {
+    return std::atomic_ref(kept_by).load(std::memory_order_relaxed) == keeper && BeginsAt(page);
+  }
+  // What changes with `kind` must have changed before.
+  void EndKeeping() { std::atomic_ref(kept_by).store(nullptr, std::memory_order_release); }
 
   bool Covers(PageId page) const {
     return kind != SpanKind::kUnused && PageRun{first_page, pages}.contains(page);
@@ -74,7 +91,14 @@ struct alignas(kCacheLineSize) Span {
   static constexpr int32_t kFull = INT32_MIN;
   uint32_t allocated() const { return static_cast<uint32_t>(taken & ~kFull); }
   bool HasRoom() const { return taken >= 0; }
+
+ private:
+  bool BeginsAt(PageId page) {
+    return std::atomic_ref(kind).load(std::memory_order_relaxed) == SpanKind::kLarge &&
+           std::atomic_ref(first_page.value).load(std::memory_order_relaxed) == page.value;
+  }
 };
+static_assert(sizeof(Span) == kCacheLineSize);
 
 // A list of spans, linked through them. Thread safety: the caller serializes.
 class SpanList {

@@ -103,7 +103,7 @@ TEST_F(HeapTest, AnObjectInAPageWithoutMemoryIsFree) {
   ASSERT_NE(span, nullptr);
   EXPECT_EQ(KindOf(stays), Lookup::kObject);
   if (heap.OsPageSize() <= kPageSize) {
-    EXPECT_GT(span->released, 0U);
+    EXPECT_GT(span->idle.released, 0U);
   }
   int free = 0;
   for (char* const object : objects) {

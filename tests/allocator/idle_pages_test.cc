@@ -175,7 +175,7 @@ TEST_P(IdlePagesTest, WhatIsUsedStays) {
     // One more goes out at each look.
     for (Span* span = nullptr; const auto* object : FetchAll(c, 1)) {
       span = SpanOf(object);
-      EXPECT_EQ(span->released, 0U);
+      EXPECT_EQ(span->idle.released, 0U);
     }
     if (SpanOf(objects[0])->pages.bytes() < 1024 * 64) break;  // Several spans: not all are used.
   }
@@ -186,7 +186,7 @@ TEST_P(IdlePagesTest, AtOnceMeansWithoutASecondLook) {
   const SizeClass c = ClassOfSize(1024);
   const FreeObject* const last = LeaveOneOf(c, 512);  // The first spans are small ones.
   EXPECT_EQ(Release(c, true), 1U);
-  EXPECT_GT(SpanOf(last)->released, 0U);
+  EXPECT_GT(SpanOf(last)->idle.released, 0U);
   heap().Check();
 }
 
@@ -196,7 +196,7 @@ TEST_P(IdlePagesTest, WhenTheSystemRefusesNothingChanges) {
   heap().os().FailFromNth(1, FakeMemory::Call::kDiscard);
   EXPECT_EQ(Release(c, true), 0U);
   heap().os().Heal();
-  EXPECT_EQ(SpanOf(last)->released, 0U);
+  EXPECT_EQ(SpanOf(last)->idle.released, 0U);
   heap().Check();
 }
 
@@ -208,7 +208,7 @@ TEST_P(IdlePagesTest, WhenAPartHasGoneAndTheSystemRefusesTheRestNothingIsSeenOfI
   heap().os().FailFromNth(1, FakeMemory::Call::kDiscard);
   EXPECT_EQ(Release(c, true), 0U);
   heap().os().Heal();
-  EXPECT_EQ(SpanOf(last)->released, 0U);
+  EXPECT_EQ(SpanOf(last)->idle.released, 0U);
   heap().Check();
   for (const FreeObject* object : FetchAll(c, 511)) {
     EXPECT_TRUE(object->IsIntact(TestHeap::kMarkKey));
@@ -225,7 +225,7 @@ TEST_P(IdlePagesTest, ASecondFreeThereIsFound) {
   ASSERT_FALSE(ReturnTo(heap().central(c), go));
   ASSERT_GT(Release(c, true), 0U);
   FreeObject* const gone = *std::find_if(go.begin(), go.end(), [&](FreeObject* object) {
-    return heap().page_map().class_of(PageOf(object)) == 0 && SpanOf(object)->released > 0;
+    return heap().page_map().class_of(PageOf(object)) == 0 && SpanOf(object)->idle.released > 0;
   });
   const ListFault fault = heap().central(c).Return(&gone, 1);
   EXPECT_TRUE(fault);

@@ -23,15 +23,15 @@ TEST(RecentSpansTest, TheLastOfALengthComesFirstAndTheOldestIsEvicted) {
   }
   EXPECT_EQ(recent.count(), 6);
   EXPECT_EQ(recent.pages().value, 38U);
-  EXPECT_EQ(recent.Take({6}), nullptr);
-  EXPECT_EQ(recent.Take({5}), &spans[4]);
-  EXPECT_EQ(recent.Take({5}), &spans[2]);
-  EXPECT_EQ(recent.Evict(), &spans[0]);
-  EXPECT_EQ(recent.Take({5}), nullptr);
-  EXPECT_EQ(recent.Evict(), &spans[1]);
-  EXPECT_EQ(recent.Evict(), &spans[3]);
-  EXPECT_EQ(recent.Evict(), &spans[5]);
-  EXPECT_EQ(recent.Evict(), nullptr);
+  EXPECT_EQ(recent.Take({6}).span, nullptr);
+  EXPECT_EQ(recent.Take({5}).span, &spans[4]);
+  EXPECT_EQ(recent.Take({5}).span, &spans[2]);
+  EXPECT_EQ(recent.Evict().span, &spans[0]);
+  EXPECT_EQ(recent.Take({5}).span, nullptr);
+  EXPECT_EQ(recent.Evict().span, &spans[1]);
+  EXPECT_EQ(recent.Evict().span, &spans[3]);
+  EXPECT_EQ(recent.Evict().span, &spans[5]);
+  EXPECT_EQ(recent.Evict().span, nullptr);
   EXPECT_EQ(recent.pages().value, 0U);
 }
 
@@ -47,11 +47,35 @@ TEST(RecentSpansTest, BothNumberAndPagesAreBounded) {
     recent.Put(&spans[i]);
   }
   EXPECT_TRUE(recent.IsFull({1}));
-  while (recent.Evict() != nullptr) continue;
+  while (recent.Evict()) continue;
   spans[0].pages = {50};
   recent.Put(&spans[0]);
   EXPECT_FALSE(recent.IsFull({50}));
   EXPECT_TRUE(recent.IsFull({51}));
+}
+
+TEST(SpanTest, OfTwoThatKeepItTheLastHasIt) {
+  const int one = 0;
+  const int other = 0;
+  const PageId page = {7};
+  Span span = {};
+  span.first_page = page;
+  span.kind = SpanKind::kLarge;
+  EXPECT_TRUE(span.IsLargeAt(page));
+  EXPECT_FALSE(span.Keep(&one, {8}));
+  EXPECT_TRUE(span.Keep(&one, page));
+  EXPECT_FALSE(span.IsLargeAt(page));
+  EXPECT_FALSE(span.Keep(&other, page));
+  EXPECT_TRUE(span.IsKeptBy(&one, page));
+  EXPECT_FALSE(span.IsKeptBy(&one, {8}));
+  span.kept_by = &other;  // It looked before, and wrote after.
+  EXPECT_FALSE(span.IsKeptBy(&one, page));
+  EXPECT_TRUE(span.IsKeptBy(&other, page));
+  span.EndKeeping();
+  EXPECT_TRUE(span.IsLargeAt(page));
+  span.kind = SpanKind::kSmall;
+  EXPECT_FALSE(span.Keep(&one, page));
+  EXPECT_FALSE(span.IsKept());
 }
 
 class RecentSpansInHeapTest : public TestWithHeap {
@@ -85,6 +109,27 @@ TEST_P(RecentSpansInHeapTest, ASecondFreeIsNoticed) {
   Span* const span = Large(kLength);
   ASSERT_TRUE(pages().FreeLarge(span, span->first_page));
   EXPECT_FALSE(pages().FreeLarge(span, span->first_page));
+  heap().Check();
+}
+
+TEST_P(RecentSpansInHeapTest, WhatIsKeptIsFreedByItsKeeperOnce) {
+  Span* const span = Large(kLength);
+  const PageId page = span->first_page;
+  const int keeper = 0;
+  const int other = 0;
+  EXPECT_FALSE(pages().FreeKept(span, page, &keeper)) << "it is in use";
+  ASSERT_TRUE(span->Keep(&keeper, page));
+  EXPECT_FALSE(pages().FreeLarge(span, page));
+  EXPECT_FALSE(pages().FreeKept(span, page, &other));
+  EXPECT_TRUE(pages().FreeKept(span, page, &keeper));
+  EXPECT_FALSE(pages().FreeKept(span, page, &keeper));
+  EXPECT_FALSE(span->Keep(&keeper, page)) << "it is free";
+  heap().Check();
+  // A name that is written too late counts for nothing.
+  span->kept_by = &keeper;
+  EXPECT_FALSE(pages().FreeKept(span, page, &keeper));
+  EXPECT_EQ(Large(kLength), span);
+  EXPECT_TRUE(span->IsLargeAt(page));
   heap().Check();
 }
 

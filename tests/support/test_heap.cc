@@ -97,14 +97,14 @@ void TestHeap::CheckSpan(const Span* span, PageHeapStats* seen) {
     const PageId page = span->first_page + PageCount{i};
     EXPECT_EQ(page_map_.span_of(page), span) << "page " << page.value;
     const SizeClass c = page_map_.class_of(page);
-    if (span->kind == SpanKind::kSmall && c == 0 && span->released > 0) {
+    if (span->kind == SpanKind::kSmall && c == 0 && span->idle.released > 0) {
       ++released;
     } else {
       EXPECT_EQ(c, span->kind == SpanKind::kSmall ? span->size_class : 0);
     }
   }
   if (span->kind == SpanKind::kSmall) {
-    EXPECT_EQ(released, span->released);
+    EXPECT_EQ(released, span->idle.released);
   }
   if (span->kind == SpanKind::kSmall) {
     seen->small_bytes += span->pages.bytes();
