@@ -2,10 +2,14 @@
 // taken before, in rank order, so that what they guard is whole in the copy; the child then frees
 // them and may allocate at once. Handlers of others may run while the locks are held, if they were
 // registered before ours; they run in the thread that holds them, and may allocate too.
+//
+// Where there is one thread no lock is taken: the handler of a signal may fork, and what it has
+// interrupted may hold one. It goes on in the parent and in the child alike.
 #include <pthread.h>
 #include <unistd.h>
 
 #include "allocator/heap/heap.h"
+#include "allocator/os/process.h"
 
 namespace prairie {
 
@@ -54,11 +58,32 @@ void Heap::ResetLocksInChild() {
   init_lock_.ResetAfterFork();
 }
 
+void Heap::PrepareFork() {
+  fork_locks_ = !IsSingleThreaded();
+  if (!fork_locks_) return;
+  LockStreams();
+  LockAll();
+}
+
+void Heap::AfterForkInParent() {
+  if (!fork_locks_) return;
+  UnlockAll();
+  UnlockStreams();
+}
+
+void Heap::AfterForkInChild() {
+  if (fork_locks_) {
+    ResetLocksInChild();
+  } else {
+    process_ = getpid();
+  }
+}
+
 void Heap::RegisterForkHandlers() {
   // If it fails (no memory) a child of a threaded program may find a lock held; nothing else is
   // lost.
-  pthread_atfork([] { heap.LockAll(); }, [] { heap.UnlockAll(); },
-                 [] { heap.ResetLocksInChild(); });
+  pthread_atfork([] { heap.PrepareFork(); }, [] { heap.AfterForkInParent(); },
+                 [] { heap.AfterForkInChild(); });
 }
 
 }  // namespace prairie

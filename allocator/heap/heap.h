@@ -163,10 +163,10 @@ class Heap {
   // Writes a summary of a few lines.
   void PrintStats(int descriptor = 2);
 
-  // Fork: locks in rank order before; after, the child forgets whoever held them.
-  void LockAll();
-  void UnlockAll();
-  void ResetLocksInChild();
+  // Fork: see fork.cc.
+  void PrepareFork();
+  void AfterForkInParent();
+  void AfterForkInChild();
 
   // Threads that have a cache.
   size_t thread_count() const { return threads_.count(); }
@@ -180,6 +180,10 @@ class Heap {
   bool Initialize();
   bool InitializeLocked();
   void RegisterForkHandlers();
+  // Locks in rank order; after, the child forgets whoever held them.
+  void LockAll();
+  void UnlockAll();
+  void ResetLocksInChild();
   // This thread's cache, or null if it has none; and made if it may have one.
   ThreadCache* OwnCache() const;
   ThreadCache* CacheForThisThread();
@@ -214,7 +218,8 @@ class Heap {
   std::atomic<bool> initialized_{false};
   SpinLock init_lock_{LockRank::kInit};
   bool options_read_ = false;
-  pid_t process_ = 0;  // whose heap this is
+  pid_t process_ = 0;       // whose heap this is
+  bool fork_locks_ = true;  // The fork that goes on has taken all locks.
   Options options_;
   LinuxMemory os_;
   Arena arena_;

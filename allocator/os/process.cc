@@ -6,6 +6,12 @@
 
 #include "allocator/os/system_file.h"
 
+extern "C" {
+extern char __libc_single_threaded __attribute__((weak));
+void _IO_list_lock() __attribute__((weak));
+void _IO_list_unlock() __attribute__((weak));
+}
+
 namespace prairie {
 namespace {
 
@@ -26,7 +32,26 @@ bool IsOneThreadLeftIn(const char* line) {
   return ParseDecimal(field, &threads) && threads == 2;  // The main one still counts.
 }
 
+// Where the C library does not say whether there is one thread, it may not free its lock in the
+// child.
+bool HasStreams() {
+  return &__libc_single_threaded != nullptr && _IO_list_lock != nullptr &&
+         _IO_list_unlock != nullptr;
+}
+
 }  // namespace
+
+bool IsSingleThreaded() {
+  return &__libc_single_threaded != nullptr && __libc_single_threaded != 0;
+}
+
+void LockStreams() {
+  if (HasStreams()) _IO_list_lock();
+}
+
+void UnlockStreams() {
+  if (HasStreams()) _IO_list_unlock();
+}
 
 bool IsOneThreadLeft(const char* stat) {
   const int saved_errno = errno;

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <string>
+#include <thread>
 
 #include "tests/support/fake_root.h"
 
@@ -48,6 +50,20 @@ TEST_F(ProcessTest, WhatCannotBeReadSaysNo) {
 }
 
 TEST_F(ProcessTest, OfThisOneTheMainThreadLives) { EXPECT_FALSE(IsOneThreadLeft()); }
+
+TEST(SingleThreadTest, OneThreadIsOneUntilThereIsAnother) {
+  if (!IsSingleThreaded()) GTEST_SKIP() << "the C library does not say, or something has threads";
+  std::thread([] { EXPECT_FALSE(IsSingleThreaded()); }).join();
+}
+
+TEST(StreamsTest, TheirListIsLockedAgainAndAgain) {
+  LockStreams();
+  LockStreams();
+  EXPECT_EQ(fflush(nullptr), 0) << "by who has the lock";
+  UnlockStreams();
+  UnlockStreams();
+  std::thread([] { EXPECT_EQ(fflush(nullptr), 0) << "it is free again"; }).join();
+}
 
 }  // namespace
 }  // namespace prairie

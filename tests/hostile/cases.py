@@ -85,6 +85,8 @@ PROCESSES = (
         stdout="atexit\nlast destructor\nlate library\n",
     ),
     simple("fork_storm", needs=(256, STACKS)),
+    simple("fork_in_handler"),
+    simple("fork_and_streams", needs=(64, STACKS)),
     simple("fork_handlers", needs=(64, STACKS)),
     Case(
         "fork_handlers with a library that was initialized before",
