@@ -79,10 +79,7 @@ PRAIRIE_EXPORT size_t prairie_size_of(const void* pointer) {
 PRAIRIE_EXPORT int prairie_is_live(const void* pointer) {
   return IsLive(prairie::heap.FindContaining(pointer));
 }
-PRAIRIE_EXPORT int prairie_owns(const void* pointer) {
-  const Lookup found = prairie::heap.Find(pointer);
-  return found.kind != Lookup::kNull && found.kind != Lookup::kForeign;
-}
+PRAIRIE_EXPORT int prairie_owns(const void* pointer) { return prairie::heap.Owns(pointer); }
 
 PRAIRIE_EXPORT int prairie_last_failure(struct prairie_failure* failure) {
   if (failure == nullptr) return EINVAL;

@@ -104,6 +104,10 @@ class Heap {
   // What `pointer` is. Constant time, no lock but for kObject against kFree; safe for any value.
   Lookup Find(const void* pointer);
 
+  // Whether Find would say neither kNull nor kForeign. Touches no memory of the arena, so an object
+  // there may be freed meanwhile.
+  bool Owns(const void* pointer);
+
   // As Find, but an address inside a live object counts as that object.
   Lookup FindContaining(const void* pointer);
 
@@ -212,6 +216,8 @@ class Heap {
   // The reason for a failure, if it is none of the kernel's: else kNone.
   LimitFinding KnownReason(size_t size, MemoryLimit known);
   Lookup FindInSmall(const void* pointer, size_t offset, SizeClass c);
+  // For an address below the frontier in a page that is not of a small span.
+  Lookup FindOutsideSmall(uintptr_t address);
   // `span` was given back and had the page of `address` last; what it was is still known.
   Lookup FindInFreed(uintptr_t address, Span* span) const;
 

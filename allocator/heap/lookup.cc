@@ -1,4 +1,5 @@
-// What a pointer is, for any value of it, from flat arrays alone.
+// What a pointer is, for any value of it, from flat arrays; whether a small object lives says its
+// first word, too.
 #include "allocator/heap/heap.h"
 
 namespace prairie {
@@ -7,6 +8,11 @@ Lookup Heap::FindInSmall(const void* pointer, size_t offset, SizeClass c) {
   Lookup found;
   const uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
   found.span = page_map_.span_of(arena_.PageOf(address));
+  // A thread that was not given the pointer may see the class before the span.
+  if (PRAIRIE_UNLIKELY(found.span == nullptr)) {
+    found.kind = Lookup::kWild;
+    return found;
+  }
   const uintptr_t span_start = AddressOf(found.span);
   const size_t size = kSizeClasses[c].size;
   found.size = size;
@@ -38,30 +44,46 @@ Lookup Heap::Find(const void* pointer) {
   const uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
   const size_t offset = address - fast.arena_base;
   if (offset >= fast.extent.load(std::memory_order_acquire)) return found;
+  const SizeClass c = page_map_.slots_of(arena_.PageOf(address));
+  return c != 0 ? FindInSmall(pointer, offset, c) : FindOutsideSmall(address);
+}
+
+Lookup Heap::FindOutsideSmall(uintptr_t address) {
   const PageId page = arena_.PageOf(address);
-  if (const SizeClass c = page_map_.slots_of(page); c != 0) return FindInSmall(pointer, offset, c);
+  Lookup found;
   found.kind = Lookup::kWild;
   Span* const span = page_map_.span_of(page);
   if (span == nullptr) {
     if (!arena_.exclusive() && !page_heap_.IsUsable(page)) found.kind = Lookup::kForeign;
     return found;
   }
-  const uintptr_t start = AddressOf(span);
+  // Each member once, as in FindInFreed.
+  const SpanKind kind = span->kind;
   const bool is_kept = span->IsKept();
-  if (span->Covers(page) && span->kind == SpanKind::kLarge && !is_kept) {
+  const PageRun run = {span->first_page, span->pages};
+  const uintptr_t start = arena_.AddressOf(run.begin);
+  if (kind == SpanKind::kLarge && !is_kept && run.contains(page)) {
     found.span = span;
     found.object = start;
-    found.size = span->pages.bytes();
+    found.size = run.length.bytes();
     found.kind = start == address ? Lookup::kObject : Lookup::kInterior;
-  } else if (span->Covers(page) && span->kind == SpanKind::kMapped) {
+  } else if (kind == SpanKind::kMapped && run.contains(page)) {
     found.span = span;
     found.object = start;
     found.size = span->live_bytes;
     if (address - start < found.size) found.kind = Lookup::kMapped;
-  } else if (span->kind == SpanKind::kUnused || is_kept) {
+  } else if (kind == SpanKind::kUnused || is_kept) {
     return FindInFreed(address, span);
   }
   return found;
+}
+
+bool Heap::Owns(const void* pointer) {
+  const size_t offset = reinterpret_cast<uintptr_t>(pointer) - fast.arena_base;
+  if (offset >= fast.extent.load(std::memory_order_acquire)) return false;
+  const PageId page = {static_cast<uint32_t>(offset >> kPageShift)};
+  return page_map_.slots_of(page) != 0 || page_map_.span_of(page) != nullptr ||
+         arena_.exclusive() || page_heap_.IsUsable(page);
 }
 
 Lookup Heap::FindInFreed(uintptr_t address, Span* span) const {
@@ -95,12 +117,17 @@ Lookup Heap::FindContaining(const void* pointer) {
   if (offset >= fast.extent.load(std::memory_order_acquire)) return {};
   const PageId page = {static_cast<uint32_t>(offset >> kPageShift)};
   const SizeClass c = page_map_.slots_of(page);
+  if (c == 0) {
+    Lookup found = FindOutsideSmall(reinterpret_cast<uintptr_t>(pointer));
+    if (found.kind == Lookup::kInterior) found.kind = Lookup::kObject;
+    return found;
+  }
   // A span of the class is freed, and its memory perhaps given back, only under this lock.
   SpinLockHolder holder(transfers_[c].central().lock());
   if (page_map_.slots_of(page) != c) return {};
-  Lookup found = Find(pointer);
-  if (found.kind == Lookup::kInterior) found = Find(reinterpret_cast<void*>(found.object));
-  return found;
+  const Lookup found = FindInSmall(pointer, offset, c);
+  if (found.kind != Lookup::kInterior) return found;
+  return FindInSmall(reinterpret_cast<void*>(found.object), found.object - fast.arena_base, c);
 }
 
 }  // namespace prairie

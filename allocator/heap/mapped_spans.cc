@@ -32,10 +32,12 @@ bool Heap::ReturnMapped(const void* span) {
 }
 
 const char* Heap::NameOfMapped(const void* pointer) {
-  const Lookup found = Find(pointer);
-  const bool mapped = (found.kind == Lookup::kMapped || found.kind == Lookup::kWild) &&
-                      found.span != nullptr && found.span->kind == SpanKind::kMapped;
-  return mapped ? found.span->name : nullptr;
+  const size_t offset = reinterpret_cast<uintptr_t>(pointer) - fast.arena_base;
+  if (offset >= fast.extent.load(std::memory_order_acquire)) return nullptr;
+  const PageId page = {static_cast<uint32_t>(offset >> kPageShift)};
+  const Span* const span = page_map_.span_of(page);
+  const bool mapped = span != nullptr && span->kind == SpanKind::kMapped && span->Covers(page);
+  return mapped ? span->name : nullptr;
 }
 
 }  // namespace prairie

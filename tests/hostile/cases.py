@@ -67,6 +67,7 @@ THREADS = (
     simple("short_threads", "self"),
     simple("short_threads", "main"),
     simple("cross_thread_frees", needs=(64, STACKS)),
+    simple("stale_questions", needs=(192, "60 MiB of objects")),
     simple("thousand_threads", needs=(256, "a thousand threads")),
     simple(
         "pending_cancel",
