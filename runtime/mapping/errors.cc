@@ -1,6 +1,7 @@
 // What the errors of the runtime library say.
 #include <new>
 
+#include "allocator/base/report.h"
 #include "prairie/result.hpp"
 
 namespace prairie {
@@ -71,6 +72,13 @@ const std::error_category& map_category() noexcept {
   alignas(MapCategory) static unsigned char storage[sizeof(MapCategory)];
   static const MapCategory& category = *new (storage) MapCategory;
   return category;
+}
+
+void end_without_value(const std::error_code& error) noexcept {
+  Report()
+      .Text("prairie: the value of a Result without one was used: ")
+      .Text(error.message().c_str())
+      .EmitAndAbort();
 }
 
 }  // namespace prairie

@@ -35,6 +35,14 @@ TEST(MappingErrorsTest, NoSuchFile) {
   EXPECT_EQ(Mapping::map("").error(), std::errc::no_such_file_or_directory);
 }
 
+// In every build: what is not there would be read, and the program go on.
+TEST(MappingErrorsDeathTest, WhoDoesNotAskForTheErrorIsToldIt) {
+  const std::string missing = TemporaryPath("missing");
+  EXPECT_DEATH((void)(*Mapping::map(missing)).size(), "Result .*: No such file or directory");
+  EXPECT_DEATH((void)Mapping::map(missing)->size(), "No such file or directory");
+  EXPECT_DEATH((void)Mapping::map(missing).value().size(), "No such file or directory");
+}
+
 TEST(MappingErrorsTest, NotAFile) {
   const std::string pipe = TemporaryPath("pipe");
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);

@@ -2,7 +2,10 @@
 #ifndef PRAIRIE_RESULT_HPP_
 #define PRAIRIE_RESULT_HPP_
 
-#include <cassert>
+#if __cplusplus < 202002L
+#error "Prairie's mapped files need C++20: compile with -std=c++20"
+#endif
+
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -35,7 +38,11 @@ inline std::error_code make_error_code(MapError error) noexcept {
   return {static_cast<int>(error), map_category()};
 }
 
-// A value or an error. REQUIRES, for value(), * and ->: ok().
+// Ends the program with a line about `error`, instead of which a value was expected.
+[[noreturn]] void end_without_value(const std::error_code& error) noexcept;
+
+// A value or an error. value(), * and -> end the program, with the error's text on stderr, if there
+// is none: ask ok() before.
 template <typename T>
 class [[nodiscard]] Result {
  public:
@@ -59,7 +66,7 @@ class [[nodiscard]] Result {
 
  private:
   T& Checked() noexcept {
-    assert(value_.has_value());
+    if (!value_.has_value()) end_without_value(error_);
     return *value_;
   }
 
