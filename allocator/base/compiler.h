@@ -22,7 +22,8 @@
 
 // Thread-local in the static TLS block: one load relative to the thread pointer, no call to
 // __tls_get_addr (which may allocate). A library loaded by dlopen may use only what glibc keeps in
-// surplus (a few hundred bytes for all libraries), so Prairie has one pointer of this kind.
+// surplus (a few hundred bytes for all libraries), so Prairie has a pointer and a byte of this
+// kind.
 // `__thread` rather than `thread_local`: it promises constant initialization to those who see only
 // the declaration, and so spares them a test for a dynamic one.
 #define PRAIRIE_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))

@@ -11,10 +11,16 @@
 namespace prairie {
 namespace {
 
-// What threads without a cache of their own point at: never written, room for nothing. A thread
-// that has ended its cache is told from one that has none yet by the address.
+// What threads without a cache of their own point at: never written, room for nothing.
 constinit ThreadCache no_cache;
-constinit ThreadCache ended_cache;
+
+// How many objects this thread has freed while it had no cache; or that it has ended its own. The
+// first few make none: a thread that never allocated may be past its thread-specific destructors,
+// when the C library frees in it what belonged to stacks that it keeps no longer, and a cache that
+// is made then is lost.
+PRAIRIE_THREAD_LOCAL uint8_t frees_without_cache;
+constexpr uint8_t kFreesWithoutCache = 32;
+constexpr uint8_t kHasEnded = UINT8_MAX;
 
 // Growth of the metadata allocator: a thread cache or some tens of spans at a time.
 constexpr size_t kMetadataSlack = 16 * kKiB;
@@ -104,12 +110,12 @@ bool Heap::InitializeLocked() {
 
 ThreadCache* Heap::OwnCache() const {
   ThreadCache* const cache = thread_cache;
-  return cache == &no_cache || cache == &ended_cache ? nullptr : cache;
+  return cache == &no_cache ? nullptr : cache;
 }
 
 ThreadCache* Heap::CacheForThisThread() {
   if (ThreadCache* const own = OwnCache(); PRAIRIE_LIKELY(own != nullptr)) return own;
-  if (thread_cache == &ended_cache) return nullptr;
+  if (frees_without_cache == kHasEnded) return nullptr;
   ThreadCache* const cache = threads_.Create();
   if (cache == nullptr) return nullptr;
   cache->recent.Init(kMostKept);
@@ -125,7 +131,8 @@ void Heap::EndThread(ThreadCache* cache) {
     threads_.ArmExit(cache);
     return;
   }
-  thread_cache = &ended_cache;
+  frees_without_cache = kHasEnded;
+  thread_cache = &no_cache;
   ListFault fault = cache->Flush(transfers_);
   FreeRecent(*cache);
   threads_.Destroy(cache);
@@ -177,6 +184,10 @@ FreeObject* Heap::AllocateUncached(SizeClass c, size_t size) {
 }
 
 bool Heap::MakeRoom(SizeClass c) {
+  if (OwnCache() == nullptr && frees_without_cache < kFreesWithoutCache) {
+    ++frees_without_cache;
+    return false;
+  }
   ThreadCache* const cache = CacheForThisThread();
   if (cache == nullptr) return false;
   LookAfterIdle(*cache);

@@ -81,7 +81,8 @@ class Heap {
   FreeObject* AllocateUncached(SizeClass c, size_t size);
 
   // This thread's magazine of class `c` is full: makes room. False if the thread can have no cache,
-  // or if there is no memory for a magazine.
+  // or has none yet and frees one of its first few objects, or if there is no memory for a
+  // magazine.
   bool MakeRoom(SizeClass c);
   // See ThreadCache::KeepForLast; for this thread.
   void KeepForLast(SizeClass c);

@@ -245,6 +245,26 @@ TEST_F(HeapTest, AThreadsCacheGoesHomeWhenItEnds) {
   EXPECT_EQ(heap.Stats().allocated_count, before.allocated_count);
 }
 
+TEST_F(HeapTest, OnlyWhoFreesManyOrAllocatesHasACache) {
+  const size_t threads = heap.Stats().thread_count;
+  std::vector<void*> objects(1000);
+  for (size_t i = 0; i < objects.size(); ++i) objects[i] = New(1 + i % 100);
+  for (const bool allocates : {false, true}) {
+    std::thread([&] {
+      for (int i = 0; i < 16; ++i) {
+        Delete(objects.back());
+        EXPECT_EQ(KindOf(objects.back()), Lookup::kFree);
+        objects.pop_back();
+      }
+      EXPECT_EQ(heap.Stats().thread_count, threads);
+      if (allocates) Delete(New(1));
+      for (; !allocates && objects.size() > 500; objects.pop_back()) Delete(objects.back());
+      EXPECT_EQ(heap.Stats().thread_count, threads + 1);
+    }).join();
+  }
+  for (void* object : objects) Delete(object);
+}
+
 TEST_F(HeapTest, WhatABurstLeftBetweenThreadsGoesHomeWhenNobodyNeedsIt) {
   const HeapStats before = heap.Stats();
   std::thread([] {

@@ -66,6 +66,8 @@ THREADS = (
     simple("thread_local_destructors", needs=(64, STACKS)),
     simple("short_threads", "self"),
     simple("short_threads", "main"),
+    simple("late_frees", "own", needs=(64, "40 threads")),
+    simple("late_frees", "cached", needs=(256, "40 threads, each with a stack of 2 MiB")),
     simple("cross_thread_frees", needs=(64, STACKS)),
     simple("stale_questions", needs=(192, "60 MiB of objects")),
     simple("thousand_threads", needs=(256, "a thousand threads")),

@@ -40,7 +40,7 @@ def cpp_names(size):
 
 ALLOWED = re.compile(r"prairie_\w+|_init|_fini|__bss_start|_edata|_end")  # C API; linker's own.
 NEEDED = {"libc.so.6", "ld-linux-x86-64.so.2", "ld-linux.so.2"}
-STATIC_TLS_BYTES = 8  # One pointer: dlopen works even when little of the surplus is left.
+STATIC_TLS_BYTES = 16  # A pointer and a byte: dlopen works even when little of the surplus is left.
 
 
 def lines(*command):
@@ -88,7 +88,7 @@ def main():
     segments = lines("readelf", "--segments", "--wide", library)
     size = sum(int(line.split()[5], 16) for line in segments if " TLS " in line)
     wrong = None if size <= STATIC_TLS_BYTES else f"{size} bytes, not at most {STATIC_TLS_BYTES}"
-    score.record("takes no more static TLS than a pointer", wrong)
+    score.record("takes no more static TLS than a pointer and a byte", wrong)
     symbols = lines("nm", "-D", "--undefined-only", library)
     undefined = {line.split()[-1].partition("@")[0] for line in symbols}
     wrong = "it does" if undefined & {"__tls_get_addr", "___tls_get_addr"} else None
