@@ -61,9 +61,9 @@ void* Run(void*) {
 
 }  // namespace
 
-void BackgroundThread::Start(uint64_t now) {
-  if (now < retry_at_.load(std::memory_order_relaxed)) return;
-  if (running_.exchange(true, std::memory_order_relaxed)) return;
+void BackgroundThread::Start() {
+  State wanted = kWanted;
+  if (!state_.compare_exchange_strong(wanted, kRunning, std::memory_order_relaxed)) return;
   // Signals are the program's: its threads have them.
   sigset_t all, before;
   sigfillset(&all);
@@ -81,8 +81,8 @@ void BackgroundThread::Start(uint64_t now) {
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (error != 0) {
-    retry_at_.store(now + kRetryMilliseconds, std::memory_order_relaxed);
-    running_.store(false, std::memory_order_relaxed);
+    retry_at_.store(MonotonicMilliseconds() + kRetryMilliseconds, std::memory_order_relaxed);
+    state_.store(kAbsent, std::memory_order_relaxed);
   }
 }
 

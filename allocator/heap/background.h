@@ -6,6 +6,8 @@
 
 #include <atomic>
 
+#include "allocator/base/compiler.h"
+
 namespace prairie {
 
 // Made when the heap is first used for long, not at load: a program may look at its threads, or
@@ -16,19 +18,30 @@ class BackgroundThread {
  public:
   constexpr BackgroundThread() = default;
 
-  // Starts it if it does not run; should that fail, the next call a second later tries again.
-  // `now`: milliseconds. Called without locks, and may allocate.
-  void EnsureRunning(uint64_t now) {
-    if (!running_.load(std::memory_order_relaxed)) Start(now);
+  // Asks for it if it does not run, unless it was refused within the last second. Starts nothing:
+  // the C library frees while it holds the lock that a new thread takes. `now`: milliseconds.
+  void Want(uint64_t now) {
+    State absent = kAbsent;
+    if (state_.load(std::memory_order_relaxed) == kAbsent &&
+        now >= retry_at_.load(std::memory_order_relaxed)) {
+      state_.compare_exchange_strong(absent, kWanted, std::memory_order_relaxed);
+    }
+  }
+
+  // Starts it if that was asked for. For allocations, without locks; may allocate.
+  void StartIfWanted() {
+    if (PRAIRIE_UNLIKELY(state_.load(std::memory_order_relaxed) == kWanted)) Start();
   }
 
   // In the child of a fork, which has it not.
-  void ForgetInChild() { running_.store(false, std::memory_order_relaxed); }
+  void ForgetInChild() { state_.store(kAbsent, std::memory_order_relaxed); }
 
  private:
-  void Start(uint64_t now);
+  enum State : uint8_t { kAbsent, kWanted, kRunning /* or being started */ };
 
-  std::atomic<bool> running_{false};  // or being started
+  void Start();
+
+  std::atomic<State> state_{kAbsent};
   std::atomic<uint64_t> retry_at_{0};
 };
 

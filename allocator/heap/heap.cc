@@ -146,6 +146,7 @@ bool Heap::Refill(SizeClass c) {
   ThreadCache* const cache = CacheForThisThread();
   if (cache == nullptr) return false;
   LookAfterIdle(*cache);
+  background_.StartIfWanted();
   page_heap_.CollapseIfDue();
   return cache->Refill(c, transfers_[c]);
 }
@@ -257,7 +258,7 @@ PRAIRIE_COLD void Heap::ReportFreedTwice(const RecentSpans::Entry& kept) {
 
 void Heap::LookAtClock() {
   const uint64_t now = MonotonicMilliseconds();
-  if (options_.background) background_.EnsureRunning(now);
+  if (options_.background) background_.Want(now);
   page_heap_.ReleaseIdle(now);
   ReturnIdle(now, false);
 }
@@ -327,6 +328,7 @@ Span* Heap::AllocateLarge(size_t size, size_t alignment) {
   }
   // A program that uses large blocks only makes no slow call.
   if (ThreadCache* const own = CacheForThisThread(); own != nullptr) ReturnUnused(*own);
+  background_.StartIfWanted();
   page_heap_.CollapseIfDue();
   const PageCount pages = PagesFor(size);
   const PageCount aligned = alignment <= kPageSize ? PageCount{1} : PagesFor(alignment);

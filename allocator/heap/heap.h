@@ -202,7 +202,7 @@ class Heap {
   void FreeKept(ThreadCache& cache, const RecentSpans::Entry& kept);
   // Another thread had freed it, too.
   void ReportFreedTwice(const RecentSpans::Entry& kept);
-  // Gives back what it is time to give back, and sees to the background thread.
+  // Gives back what it is time to give back, and asks for the background thread.
   void LookAtClock();
   // While transfer caches hold more than their share of the heap, the newest magazines of one class
   // after the other go home, a few at a call. Whether there may be more.

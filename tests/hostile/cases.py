@@ -68,6 +68,7 @@ THREADS = (
     simple("short_threads", "main"),
     simple("late_frees", "own", needs=(64, "40 threads")),
     simple("late_frees", "cached", needs=(256, "40 threads, each with a stack of 2 MiB")),
+    Case("joined_stacks with background=1", "joined_stacks", options="background=1", timeout=60),
     simple("cross_thread_frees", needs=(64, STACKS)),
     simple("stale_questions", needs=(192, "60 MiB of objects")),
     simple("thousand_threads", needs=(256, "a thousand threads")),
