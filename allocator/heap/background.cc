@@ -14,6 +14,8 @@ namespace {
 
 constexpr size_t kStackBytes = 64 * kKiB;
 constexpr uint64_t kRetryMilliseconds = 1000;
+// Every so many epochs, four seconds, it looks whether it is the last thread, come what may.
+constexpr uint32_t kEpochsForALook = 16;
 
 void Sleep(uint64_t milliseconds) {
   timespec left = {static_cast<time_t>(milliseconds / 1000),
@@ -43,11 +45,13 @@ void* EndProcess(void*) {
 }
 
 void* Run(void*) {
-  for (;;) {
+  for (uint32_t epoch = 1;; ++epoch) {
     Sleep(kEpochMilliseconds);
     // Where the main thread ends before the others the process ends with the last of them, and
-    // would not while this one stays. No file is opened while one has a cache.
-    if (heap.thread_count() == 0 && IsOneThreadLeft()) {
+    // would not while this one stays. A file is opened for that, so mostly only when none has a
+    // cache; but a cache that was made after its thread's last destructor stays for ever.
+    const bool is_look_due = heap.thread_count() == 0 || epoch % kEpochsForALook == 0;
+    if (is_look_due && IsOneThreadLeft()) {
       pthread_t last;
       if (pthread_create(&last, nullptr, EndProcess, nullptr) == 0) pthread_detach(last);
       return nullptr;

@@ -174,6 +174,15 @@ SURROUNDINGS = (
         timeout=60,
     ),
     Case(
+        "main_thread_ends with background=1 and a lost cache",
+        "main_thread_ends",
+        ("lost",),
+        options="background=1",
+        stdout="ended\n",
+        needs=(256, "20 MiB of blocks, and a thread with a stack of 8 MiB"),
+        timeout=60,
+    ),
+    Case(
         "idle_process with background=1",
         "idle_process",
         options="background=1",

@@ -1,12 +1,39 @@
 // A program whose main thread ends first: the process ends with its last thread, although Prairie
 // has one of its own (background=1), and with the status of success. Its exit handlers have room on
-// the stack and can be interrupted. Should it not end, the driver's time is over.
+// the stack and can be interrupted. Should it not end, the driver's time is over. Argument "lost":
+// a thread before them has left a cache behind, which it made in its last destructor.
 #include <pthread.h>
 #include <signal.h>
 
+#include "prairie/prairie.h"
 #include "tests/hostile/hostile.h"
 
+// Of the preloaded library.
+extern "C" int prairie_get_stats(struct prairie_stats* stats, size_t size) __attribute__((weak));
+
 namespace {
+
+pthread_key_t key;
+int rounds_left = PTHREAD_DESTRUCTOR_ITERATIONS;
+
+void AllocateLast(void* value) {
+  CHECK(pthread_setspecific(key, value) == 0);
+  if (--rounds_left > 0) return;
+  void* volatile const block = malloc(100);
+  CHECK(block != nullptr);
+  free(block);
+}
+
+void* LoseACache(void*) {
+  CHECK(pthread_setspecific(key, &rounds_left) == 0);
+  return nullptr;
+}
+
+size_t Caches() {
+  prairie_stats stats;
+  CHECK(prairie_get_stats(&stats, sizeof stats) == 0);
+  return stats.thread_count;
+}
 
 // Until Prairie's thread is there, as it is once the heap has been in use for a little.
 void* UseTheHeap(void*) {
@@ -36,9 +63,16 @@ void AtExit() {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   CHECK(atexit(AtExit) == 0);
   pthread_t thread;
+  if (argc > 1 && strcmp(argv[1], "lost") == 0) {
+    CHECK(pthread_key_create(&key, AllocateLast) == 0);
+    CHECK(prairie_get_stats != nullptr);
+    CHECK(pthread_create(&thread, nullptr, LoseACache, nullptr) == 0);
+    CHECK(pthread_join(thread, nullptr) == 0);
+    CHECK(rounds_left == 0 && Caches() == 2);  // and this thread's
+  }
   CHECK(pthread_create(&thread, nullptr, UseTheHeap, nullptr) == 0);
   CHECK(pthread_detach(thread) == 0);
   pthread_exit(nullptr);
