@@ -18,13 +18,17 @@ constexpr int kHeadroomShift = 3;
 
 PageCount WithHeadroom(PageCount pages) { return {pages.value + (pages.value >> kHeadroomShift)}; }
 
+// Whether somebody may miss the pages that an object has and does not need.
+bool IsMemoryDear() { return heap.page_heap().is_scarce() || !heap.arena().reserved(); }
+
 // Grows or shrinks a large object to `pages` without a copy. Null if that cannot be done.
 void* ResizeLarge(Span* span, PageCount pages) {
   const uintptr_t address = heap.AddressOf(span);
   PageHeap& page_heap = heap.page_heap();
   if (pages <= span->pages) {
-    // Headroom is kept; what is clearly too much goes back.
-    if (WithHeadroom(WithHeadroom(pages)) < span->pages) page_heap.ShrinkInPlace(span, pages);
+    // Headroom is kept where it costs nobody anything; what is clearly too much goes back.
+    const PageCount most = IsMemoryDear() ? pages : WithHeadroom(WithHeadroom(pages));
+    if (most < span->pages) page_heap.ShrinkInPlace(span, pages);
     return reinterpret_cast<void*>(address);
   }
   const auto grow = [&] {
@@ -62,8 +66,14 @@ void* ReallocateLarge(void* pointer, Span* span, size_t size) {
       return nullptr;
     }
     if (void* const resized = ResizeLarge(span, PagesFor(size))) return resized;
+  } else if (IsMemoryDear()) {
+    // There may be no other memory for the copy than what the object gives back.
+    heap.page_heap().ShrinkInPlace(span, PagesFor(size));
   }
-  return Copy(pointer, span->pages.bytes(), size);
+  void* const result = Copy(pointer, span->pages.bytes(), size);
+  // It stays for want of memory, which is no reason to keep what it does not need.
+  if (result == pointer) heap.page_heap().ShrinkInPlace(span, PagesFor(size));
+  return result;
 }
 
 }  // namespace

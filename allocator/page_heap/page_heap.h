@@ -76,7 +76,7 @@ class PageHeap {
   // are not free or cannot be had.
   bool GrowInPlace(Span* span, PageCount pages);
 
-  // Gives the pages from `pages` on back. REQUIRES: 0 < pages < span->pages.
+  // Gives the pages from `pages` on back, if there are any. REQUIRES: pages > 0.
   void ShrinkInPlace(Span* span, PageCount pages);
 
   // A new large span of `pages` that has the contents of `span`, by moving its pages; `span` is

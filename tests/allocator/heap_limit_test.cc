@@ -1,9 +1,11 @@
 // The heap of the process under Prairie's own limit: what is tried before NULL, and the handler.
 #include <errno.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <functional>
@@ -191,6 +193,50 @@ TEST_F(HeapLimitTest, FreePagesOfItsOwnSpareTheProgramTheQuestion) {
   EXPECT_LE(Counted(), heap.Limit().soft) << "it was given back instead";
   ASSERT_TRUE(Keep(Allocate(12 * kMiB), 4096));
   EXPECT_EQ(asked_.size(), 1U) << "a true crossing afterwards";
+}
+
+TEST_F(HeapLimitTest, ALargeBlockThatShrinksAtTheLimitGivesTheRestBack) {
+  for (const size_t size : {size_t{1000}, 40 * kKiB, 14 * kMiB}) {
+    heap.Trim(Release::kCharge);
+    LimitTo(0, 24 * kMiB);
+    heap.pressure_handler().Set(nullptr, nullptr);
+    char* const large = static_cast<char*>(Allocate(16 * kMiB));
+    ASSERT_NE(large, nullptr);
+    memset(large, 7, 1000);
+    ASSERT_GT(Fill(1000), 0U);
+    SetUp();
+    const size_t failures = heap.LastFailure().count;
+    char* const shrunk = static_cast<char*>(Reallocate(large, size));
+    ASSERT_NE(shrunk, nullptr);
+    EXPECT_EQ(shrunk[999], 7);
+    EXPECT_LE(UsableSize(shrunk), RoundUp(size, std::max(kPageSize, heap.OsPageSize()))) << size;
+    EXPECT_TRUE(Keep(Allocate(kMiB), 4096)) << size;
+    EXPECT_TRUE(asked_.empty()) << size << ": it needs no memory of the program's";
+    EXPECT_EQ(heap.LastFailure().count, failures) << size;
+    Delete(shrunk);
+    FreeAll();
+  }
+}
+
+TEST_F(HeapLimitTest, ALargeBlockThatCannotBeCopiedToShrinkGivesTheRestBack) {
+  void* const large = Allocate(16 * kMiB);
+  ASSERT_NE(large, nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    const struct rlimit limit = {1, RLIM_INFINITY};
+    setrlimit(RLIMIT_DATA, &limit);
+    while (Allocate(1000) != nullptr) {
+    }
+    void* const shrunk = Reallocate(large, 1000);
+    // Pages that were unmapped cannot be had again beyond this limit.
+    const bool has_room = !heap.arena().reserved() || Allocate(kMiB) != nullptr;
+    const bool is_small = UsableSize(shrunk) <= std::max(kPageSize, heap.OsPageSize());
+    _exit(is_small && has_room ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  Delete(large);
 }
 
 // A limit so tight that giving back and taking again could go on for ever.
