@@ -65,6 +65,11 @@ void* ReallocateLarge(void* pointer, Span* span, size_t size) {
       heap.RecordFailure(size, MemoryLimit::kWindow);
       return nullptr;
     }
+    const size_t old_size = span->pages.bytes();
+    if (size > old_size && !heap.page_heap().MayGrant(size - old_size)) {
+      heap.RecordFailure(size);
+      return nullptr;
+    }
     if (void* const resized = ResizeLarge(span, PagesFor(size))) return resized;
   } else if (IsMemoryDear()) {
     // There may be no other memory for the copy than what the object gives back.

@@ -326,6 +326,10 @@ Span* Heap::AllocateLarge(size_t size, size_t alignment) {
     RecordFailure(size, MemoryLimit::kWindow);
     return nullptr;
   }
+  if (!page_heap_.MayGrant(size)) {
+    RecordFailure(size);
+    return nullptr;
+  }
   // A program that uses large blocks only makes no slow call.
   if (ThreadCache* const own = CacheForThisThread(); own != nullptr) ReturnUnused(*own);
   background_.StartIfWanted();

@@ -13,6 +13,7 @@
 
 #include "allocator/base/config.h"
 #include "allocator/base/report.h"
+#include "allocator/os/memory_limits.h"
 #include "allocator/os/sanitizers.h"
 #include "allocator/os/system_file.h"
 
@@ -95,6 +96,13 @@ size_t LinuxMemory::PhysicalMemory() const {
   if (syscall(SYS_sysinfo, &info) != 0) return 0;
   const uint64_t bytes = uint64_t{info.totalram} * info.mem_unit;
   return bytes < SIZE_MAX ? static_cast<size_t>(bytes) : SIZE_MAX;
+}
+
+bool LinuxMemory::MayGrant(size_t size) const {
+  struct sysinfo info;
+  if (syscall(SYS_sysinfo, &info) != 0) return true;
+  const uint64_t units = uint64_t{info.totalram} + info.totalswap;
+  return size / info.mem_unit <= units || !RefusesMoreThanMemory();
 }
 
 size_t LinuxMemory::AddressSpaceLimit() const {

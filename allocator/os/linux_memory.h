@@ -12,6 +12,7 @@ class LinuxMemory final : public OsMemory {
 
   size_t PageSize() const override;
   size_t PhysicalMemory() const override;
+  bool MayGrant(size_t size) const override;
   size_t AddressSpaceLimit() const override;
   bool MayUse(uintptr_t address, size_t size) const override;
   uintptr_t EndOfAddresses() const override;

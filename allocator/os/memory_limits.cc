@@ -225,4 +225,12 @@ LimitFinding FindReachedLimit(const LimitSources& sources, uint64_t request) {
   return finding;
 }
 
+bool RefusesMoreThanMemory(const char* root) {
+  const int saved_errno = errno;
+  uint64_t mode = 0;
+  ReadNumber(root, "/proc/sys/vm/overcommit_memory", &mode);
+  errno = saved_errno;
+  return mode == 0;
+}
+
 }  // namespace prairie

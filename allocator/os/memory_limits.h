@@ -47,6 +47,12 @@ struct LimitSources {
 // Thread safety: any thread, also in a signal handler.
 LimitFinding FindReachedLimit(const LimitSources& sources, uint64_t request);
 
+// Whether the kernel refuses a request for the sole reason that it exceeds memory and swap
+// together: vm.overcommit_memory is 0, as it is unless somebody changed it, or cannot be read.
+// Opens a file, keeps errno. `root`: as in LimitSources. Thread safety: any thread, also in a
+// signal handler.
+bool RefusesMoreThanMemory(const char* root = "");
+
 }  // namespace prairie
 
 #endif  // PRAIRIE_ALLOCATOR_OS_MEMORY_LIMITS_H_

@@ -40,6 +40,11 @@ class OsMemory {
   // Bytes of physical memory; 0 if unknown.
   virtual size_t PhysicalMemory() const = 0;
 
+  // Whether the kernel may grant so many bytes at one time. What exceeds memory and swap together
+  // it refuses whoever it charges for them, unless the administrator says otherwise; but what comes
+  // out of a reservation is not charged. If the answer is not a plain yes, opens a file.
+  virtual bool MayGrant(size_t size) const = 0;
+
   // The soft RLIMIT_AS in bytes; SIZE_MAX if there is none.
   virtual size_t AddressSpaceLimit() const = 0;
 

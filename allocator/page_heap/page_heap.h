@@ -69,6 +69,9 @@ class PageHeap {
   // offset and size are multiples of OsPageSize().
   bool Discard(size_t offset, size_t size) { return arena_->Discard(offset, size); }
   size_t OsPageSize() const { return arena_->os().PageSize(); }
+  // Whether the system may have so much at one time. It is not asked about what any may have.
+  // Without the lock.
+  bool MayGrant(size_t bytes) const { return bytes <= kGiB || arena_->os().MayGrant(bytes); }
   // The length of a span for `pages`.
   PageCount RoundToOsPages(PageCount pages) const;
 

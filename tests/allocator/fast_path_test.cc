@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/sysinfo.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -251,6 +253,32 @@ TEST_F(FastPathTest, AReallocateThatCannotBeLeavesTheObject) {
     EXPECT_EQ(heap.Find(object).kind, Lookup::kObject);
     Delete(object);
   }
+}
+
+TEST_F(FastPathTest, WhatExceedsMemoryAndSwapAtOnceIsRefused) {
+  if (kNarrowAddresses) GTEST_SKIP() << "more than there are addresses";
+  if (!RefusesMoreThanMemory()) GTEST_SKIP() << "vm.overcommit_memory is not 0";
+  struct sysinfo info;
+  ASSERT_EQ(sysinfo(&info), 0);
+  const size_t all = (info.totalram + info.totalswap) * info.mem_unit;
+  const size_t too_much = std::max(all, kGiB) + 100 * kMiB;
+  ASSERT_LT(too_much, heap.arena().window());
+  // Until the reason is looked up again.
+  std::this_thread::sleep_for(std::chrono::milliseconds(FailureLog::kPeriodMilliseconds + 50));
+  const size_t failures = heap.LastFailure().count;
+  EXPECT_EQ(Allocate(too_much), nullptr);
+  EXPECT_EQ(AllocateZeroed(too_much), nullptr);
+  EXPECT_EQ(AllocateAligned(too_much, 2 * kMiB), nullptr);
+  for (const size_t size : {size_t{100}, size_t{100000}}) {
+    char* const object = New(size);
+    Fill(object, size);
+    EXPECT_EQ(Reallocate(object, too_much), nullptr);
+    EXPECT_TRUE(IsFilled(object, size));
+    Delete(object);
+  }
+  EXPECT_EQ(heap.LastFailure().count, failures + 5);
+  if (LinuxMemory().AddressSpaceLimit() != SIZE_MAX) return;  // Which may be less.
+  EXPECT_EQ(heap.LastFailure().finding.limit, MemoryLimit::kOvercommit);
 }
 
 TEST_F(FastPathTest, ErrnoIsKeptByAllOfThem) {

@@ -139,6 +139,15 @@ TEST_F(MemoryLimitsTest, TheHeuristicRefusesMoreThanThereIs) {
   EXPECT_EQ(Find(8 * kGigabyte), kNoneReached);
 }
 
+TEST_F(MemoryLimitsTest, TheHeuristicIsWhatHoldsUnlessSomebodyChangedIt) {
+  EXPECT_TRUE(RefusesMoreThanMemory(root_.path()));
+  WriteOvercommit(1, kGigabyte, kGigabyte);
+  EXPECT_FALSE(RefusesMoreThanMemory(root_.path()));
+  WriteOvercommit(2, kGigabyte, kGigabyte);
+  EXPECT_FALSE(RefusesMoreThanMemory(root_.path())) << "CommitLimit may be more";
+  EXPECT_TRUE(RefusesMoreThanMemory("/nowhere"));
+}
+
 TEST_F(MemoryLimitsTest, Mappings) {
   WriteMappings(1000, 998);
   EXPECT_EQ(Find(16), (LimitFinding{MemoryLimit::kMappings, 1000, 998}));

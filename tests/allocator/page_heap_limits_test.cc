@@ -57,6 +57,14 @@ TEST_P(PageHeapLimitsTest, ALimitLoweredBelowWhatIsUsedLeavesWhatIsThere) {
   ExpectSound(kept);
 }
 
+TEST_P(PageHeapLimitsTest, TheSystemIsAskedOnlyAboutVeryMuchAtOneTime) {
+  heap().os().set_largest_grant(4096);
+  EXPECT_TRUE(pages().MayGrant(kGiB));
+  EXPECT_FALSE(pages().MayGrant(kGiB + 1));
+  heap().os().set_largest_grant(kGiB + 1);
+  EXPECT_TRUE(pages().MayGrant(kGiB + 1));
+}
+
 // The system may give huge pages to everyone.
 TEST_P(PageHeapLimitsTest, HugePagesAreKeptAwayWhereTheyAreNotWanted) {
   std::vector<int> mappings;

@@ -65,6 +65,7 @@ class FakeMemory final : public OsMemory {
   // The machine that it pretends to be. Bytes. The limits are enforced: kNoMemory.
   void set_page_size(size_t size) { page_size_ = size; }
   void set_physical_memory(size_t size) { physical_memory_ = size; }
+  void set_largest_grant(size_t size) { largest_grant_ = size; }                // at one time
   void set_address_space_limit(size_t limit) { address_space_limit_ = limit; }  // RLIMIT_AS
   void set_data_limit(size_t limit) { data_limit_ = limit; }                    // RLIMIT_DATA
   // What the rest of the process has mapped already, which counts toward RLIMIT_AS.
@@ -109,6 +110,7 @@ class FakeMemory final : public OsMemory {
   // OsMemory:
   size_t PageSize() const override { return page_size_; }
   size_t PhysicalMemory() const override { return physical_memory_; }
+  bool MayGrant(size_t size) const override { return size <= largest_grant_; }
   size_t AddressSpaceLimit() const override { return address_space_limit_; }
   bool MayUse(uintptr_t address, size_t size) const override;
   uintptr_t EndOfAddresses() const override { return end_of_addresses_; }
@@ -156,6 +158,7 @@ class FakeMemory final : public OsMemory {
 
   size_t page_size_ = 4 * kKiB;
   size_t physical_memory_ = 8 * kGiB;
+  size_t largest_grant_ = SIZE_MAX;
   size_t address_space_limit_ = SIZE_MAX;
   size_t data_limit_ = SIZE_MAX;
   size_t in_use_ = 0;
