@@ -165,7 +165,7 @@ void PageHeap::AdviseHugePages(PageRun run) {
     if (end > run.end()) advised_ = advised;
     if (collapse_end_.value == 0) collapse_end_ = advised.begin;
   }
-  if (may_collapse_) NoteNextCollapse();
+  if (huge_pages_ == HugePages::kAuto && may_have_huge_pages_) NoteNextCollapse();
 }
 
 // One with every commit, since other threads' page faults wait meanwhile; with a later one if much

@@ -21,8 +21,8 @@ void PageHeap::Init(Arena& arena, PageMap& page_map, BitmapPlane& allocated,
   metadata_ = &metadata;
   extent_ = &extent;
   huge_pages_ = huge_pages;
-  may_collapse_ =
-      huge_pages == HugePages::kAuto && arena.reserved() && arena.os().MayHaveHugePages();
+  may_have_huge_pages_ =
+      huge_pages != HugePages::kNever && arena.reserved() && arena.os().MayHaveHugePages();
   index_.Init(arena);
   spans_.Init(metadata);
   const size_t os_page = arena.os().PageSize();

@@ -69,6 +69,8 @@ class PageHeap {
   // offset and size are multiples of OsPageSize().
   bool Discard(size_t offset, size_t size) { return arena_->Discard(offset, size); }
   size_t OsPageSize() const { return arena_->os().PageSize(); }
+  // Whether large spans come in huge pages, if the kernel has any left.
+  bool may_have_huge_pages() const { return may_have_huge_pages_ && arena_->reserved(); }
   // Whether the system may have so much at one time. It is not asked about what any may have.
   // Without the lock.
   bool MayGrant(size_t bytes) const { return bytes <= kGiB || arena_->os().MayGrant(bytes); }
@@ -258,7 +260,7 @@ class PageHeap {
   size_t limit_seen_ = SIZE_MAX;  // RLIMIT_AS when the steps were chosen, in the unreserved mode
   PageCount commit_step_;         // the least Step()
 
-  bool may_collapse_ = false;
+  bool may_have_huge_pages_ = false;  // as far as the options and the administrator go
   PageRun advised_;  // Huge pages have been asked for here, beyond the frontier of that time.
   // Of what was committed before huge pages were asked for, the next to become one, and the end.
   PageId next_collapse_, collapse_end_;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/sysinfo.h>
 
 #include <algorithm>
@@ -151,6 +152,39 @@ TEST_F(FastPathTest, ZeroedMemoryIsZeroEvenWhereItWasUsed) {
       Delete(object);
     }
   }
+}
+
+TEST_F(FastPathTest, MuchZeroedMemoryIsNoneUntilItIsUsed) {
+  constexpr size_t kSize = 48 * kMiB;
+  for (int round = 0; round < 2; ++round) {
+    char* const object = static_cast<char*>(AllocateZeroed(kSize));
+    ASSERT_NE(object, nullptr);
+    const size_t page = heap.OsPageSize();
+    std::vector<unsigned char> resident(kSize / page);
+    ASSERT_EQ(mincore(object, kSize, resident.data()), 0);
+    EXPECT_EQ(std::count_if(resident.begin(), resident.end(), [](int flags) { return flags & 1; }),
+              0);
+    ASSERT_TRUE(IsZero(object, kSize));
+    memset(object, 0xff, kSize);
+    Delete(object);
+  }
+}
+
+TEST_F(FastPathTest, ZeroedMemoryIsZeroThoughSomeOfItIsLocked) {
+  constexpr size_t kSize = 48 * kMiB;
+  char* const object = New(kSize);
+  memset(object, 0xff, kSize);
+  char* const locked = object + 20 * kMiB;
+  if (mlock(locked, 1) != 0) {
+    Delete(object);
+    GTEST_SKIP() << "RLIMIT_MEMLOCK";
+  }
+  Delete(object);
+  char* const zeroed = static_cast<char*>(AllocateZeroed(kSize));
+  ASSERT_NE(zeroed, nullptr);
+  EXPECT_TRUE(IsZero(zeroed, kSize));
+  munlock(locked, 1);
+  Delete(zeroed);
 }
 
 TEST_F(FastPathTest, ReallocateKeepsTheContentsBetweenAnyTwoSizes) {
