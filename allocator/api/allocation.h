@@ -5,7 +5,10 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
+
+#include <bit>
 
 #include "allocator/fast_path/fast_path.h"
 
@@ -63,9 +66,10 @@ inline void* AlignedAlloc(size_t alignment, size_t size) {
   return PRAIRIE_LIKELY(object != nullptr) ? object : NoMemory();
 }
 
-// As glibc: an alignment of 0 is the least one.
+// As glibc: an alignment that is no power of two is rounded up to one, and 0 is the least.
 inline void* Memalign(size_t alignment, size_t size) {
-  return AlignedAlloc(alignment == 0 ? 1 : alignment, size);
+  constexpr size_t kMost = SIZE_MAX / 2 + 1;
+  return AlignedAlloc(alignment > kMost ? 0 : std::bit_ceil(alignment), size);
 }
 
 inline int PosixMemalign(void** result, size_t alignment, size_t size) {

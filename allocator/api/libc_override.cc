@@ -22,7 +22,7 @@ PRAIRIE_EXPORT void* memalign(size_t alignment, size_t size) {
   return prairie::Memalign(alignment, size);
 }
 PRAIRIE_EXPORT void* aligned_alloc(size_t alignment, size_t size) {
-  return prairie::AlignedAlloc(alignment, size);
+  return prairie::Memalign(alignment, size);  // glibc 2.36 has one function by two names.
 }
 PRAIRIE_EXPORT int posix_memalign(void** result, size_t alignment, size_t size) {
   return prairie::PosixMemalign(result, alignment, size);
