@@ -25,6 +25,8 @@ PRAIRIE_NOINLINE void* NewSlow(size_t size) {
 }
 
 PRAIRIE_NOINLINE void* NewAligned(size_t size, size_t alignment) {
+  // As libstdc++: no handler can help.
+  if (PRAIRIE_UNLIKELY(!IsPowerOfTwo(alignment))) ThrowBadAlloc();
   return NewLoop([=] { return AllocateAligned(size, alignment); });
 }
 

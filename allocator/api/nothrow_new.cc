@@ -49,6 +49,7 @@ PRAIRIE_NOINLINE void* NothrowNewSlow(size_t size) {
 }
 
 PRAIRIE_NOINLINE void* NothrowNewAligned(size_t size, std::align_val_t alignment) {
+  if (PRAIRIE_UNLIKELY(!IsPowerOfTwo(static_cast<size_t>(alignment)))) return nullptr;
   return NothrowNew([=] { return AllocateAligned(size, static_cast<size_t>(alignment)); },
                     "_Znw" PRAIRIE_MANGLED_SIZE "St11align_val_tRKSt9nothrow_t", size, alignment);
 }

@@ -128,6 +128,16 @@ TEST(NewDeleteTest, BadAllocOrNullForTooMuch) {
   }
 }
 
+TEST(NewDeleteTest, BadAllocOrNullForAnAlignmentThatIsNoPowerOfTwo) {
+  for (size_t value : {size_t{0}, size_t{3}, size_t{24}, size_t{100}, size_t{4097}, SIZE_MAX}) {
+    const auto alignment = align_val_t{Opaque(value)};
+    EXPECT_THROW(::operator delete(::operator new(100, alignment)), std::bad_alloc) << value;
+    EXPECT_THROW(::operator delete[](::operator new[](100, alignment)), std::bad_alloc) << value;
+    EXPECT_EQ(::operator new(100, alignment, nothrow), nullptr) << value;
+    EXPECT_EQ(::operator new[](100, alignment, nothrow), nullptr) << value;
+  }
+}
+
 TEST(NewDeleteTest, BadAllocPassesThroughFramesAndThreads) {
   for (int i = 0; i < 50; ++i) {
     std::thread([] {
