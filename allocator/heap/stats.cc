@@ -6,6 +6,7 @@
 
 #include "allocator/base/report.h"
 #include "allocator/heap/heap.h"
+#include "allocator/os/file_identity.h"
 
 namespace prairie {
 
@@ -102,18 +103,26 @@ void Heap::PrintStats(int descriptor) {
 namespace {
 
 // Where the summary at exit goes. Many programs close stderr just before they end, to see whether
-// their last words were written; so a copy is kept, if a summary is wanted.
+// their last words were written; so a copy is kept, if a summary is wanted. Others close every
+// descriptor there is, and their own files then have these numbers.
 int summary_descriptor = STDERR_FILENO;
+FileIdentity summary_file;
 
 __attribute__((constructor)) void KeepStderr() {
   if (!heap.EnsureInitialized() || !heap.options().stats_at_exit) return;
   constexpr int kOutOfTheWay = 100;
   const int copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, kOutOfTheWay);
   if (copy >= 0) summary_descriptor = copy;  // Else stderr itself, for as long as it is open.
+  summary_file = FileIdentity(summary_descriptor);
 }
 
 __attribute__((destructor)) void PrintStatsAtExit() {
-  if (heap.options().stats_at_exit) heap.PrintStats(summary_descriptor);
+  if (!heap.options().stats_at_exit) return;
+  for (const int descriptor : {summary_descriptor, STDERR_FILENO}) {
+    if (!FileIdentity(descriptor).IsSame(summary_file)) continue;
+    heap.PrintStats(descriptor);
+    return;
+  }
 }
 
 }  // namespace

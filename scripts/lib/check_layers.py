@@ -43,7 +43,7 @@ SYSTEM_CALLS = {
     ),
     "machine": (["sysconf", "getauxval", "sysinfo", "getpagesize"], ["allocator/os/", "runtime/os/"]),
     "files": (
-        ["open", "openat", "read", "pread", "pwrite", "fopen", "close", "fstat", "stat", "ftruncate", "fallocate",
+        ["open", "openat", "read", "pread", "pwrite", "fopen", "close", "fstat", "fstat64", "stat", "ftruncate", "fallocate",
          "fsync", "fdatasync", "flock", "posix_fadvise", "cachestat"],
         # The methods of the public classes have such names too.
         ["allocator/os/", "runtime/os/", "runtime/include/"],

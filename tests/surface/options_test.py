@@ -5,6 +5,7 @@ running."""
 import pathlib
 import re
 import sys
+import tempfile
 import xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parents[2]))
@@ -124,6 +125,18 @@ def main():
     if wrong is None and len(outcome.stderr.splitlines()) < 2:
         wrong = f"no summary: {outcome.stderr!r}"
     score.record("stats=1 prints a summary at exit, on stderr", wrong)
+
+    # What such a program opens is not where the summary goes; it does go to a stderr that is still
+    # open.
+    for first_closed, lines in ((3, True), (2, False)):
+        with tempfile.NamedTemporaryFile() as file:
+            program = [arguments.programs / "reuse_descriptors", str(first_closed), file.name]
+            outcome = run("stats=1", program)
+            wrong = check_run(outcome, stdout="")
+            text = file.read()
+            if text or bool(outcome.stderr) != lines:
+                wrong = f"the program's file has {text!r}, stderr {outcome.stderr!r}"
+        score.record(f"stats=1 in a program that closes descriptors from {first_closed} on", wrong)
 
     outcome = run("verbose=1")
     score.record("verbose=1 runs the program", check_run(outcome))
