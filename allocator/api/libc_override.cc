@@ -15,8 +15,11 @@ PRAIRIE_EXPORT void* malloc(size_t size) { return prairie::Malloc(size); }
 PRAIRIE_EXPORT void free(void* pointer) { prairie::Free(pointer, Call::kFree); }
 PRAIRIE_EXPORT void* calloc(size_t count, size_t size) { return prairie::Calloc(count, size); }
 PRAIRIE_EXPORT void* realloc(void* pointer, size_t size) { return prairie::Realloc(pointer, size); }
+// As glibc's, by way of the program's realloc: one that has a malloc of its own need not have this.
 PRAIRIE_EXPORT void* reallocarray(void* pointer, size_t count, size_t size) {
-  return prairie::ReallocArray(pointer, count, size);
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes)) return prairie::NoMemory();
+  return realloc(pointer, bytes);
 }
 PRAIRIE_EXPORT void* memalign(size_t alignment, size_t size) {
   return prairie::Memalign(alignment, size);
