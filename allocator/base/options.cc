@@ -27,6 +27,8 @@ struct Key {
   void (*set_size)(Options&, size_t) = nullptr;
 };
 
+void PrintHelp();
+
 constexpr Key kKeys[] = {
     {"on_error",
      "what follows the report of a misuse (double free, foreign pointer, ...)",
@@ -67,6 +69,9 @@ constexpr Key kKeys[] = {
      "bytes of heap that may be committed (500M, 2G; 0 is no limit, the default)",
      {},
      [](Options& o, size_t size) { o.limit = size; }},
+    {"help",
+     "this list",
+     {{"0", [](Options&) {}}, {"1", [](Options&) { PrintHelp(); }}, {nullptr, nullptr}}},
 };
 
 bool Equals(const char* name, const char* text, size_t length) {
@@ -141,7 +146,6 @@ void PrintHelp() {
     line.Text("prairie:   ").Text(key.name).Text("=");
     AppendChoices(line, key).Text("  ").Text(key.help).Emit();
   }
-  Report().Text("prairie:   help=1  this list").Emit();
 }
 
 // Returns whether the item was understood.
@@ -151,16 +155,12 @@ bool ParseItem(const char* item, size_t length, Options& options) {
   const char* value = equals == nullptr ? "" : equals + 1;
   const size_t value_length = equals == nullptr ? 0 : length - key_length - 1;
 
-  if (Equals("help", item, key_length)) {
-    if (!Equals("0", value, value_length)) PrintHelp();
-    return true;
-  }
   for (const Key& key : kKeys) {
     if (!Equals(key.name, item, key_length)) continue;
     if (SetKey(key, value, value_length, options)) return true;
     Report warning;
     warning.Text("prairie: warning: PRAIRIE_OPTIONS: bad value '")
-        .Text(value, value_length)
+        .Quoted(value, value_length)
         .Text("' for key '")
         .Text(key.name)
         .Text("' (expected ");
@@ -171,7 +171,7 @@ bool ParseItem(const char* item, size_t length, Options& options) {
   }
   Report()
       .Text("prairie: warning: PRAIRIE_OPTIONS: unknown key '")
-      .Text(item, key_length)
+      .Quoted(item, key_length)
       .Text("' (help=1 lists them)")
       .Emit();
   return false;

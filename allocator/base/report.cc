@@ -17,6 +17,16 @@ Report& Report::Text(const char* text, size_t length) {
   return *this;
 }
 
+Report& Report::Quoted(const char* text, size_t length) {
+  const size_t begin = length_;
+  Text(text, length);
+  for (size_t i = begin; i < length_; ++i) {
+    const unsigned char byte = static_cast<unsigned char>(buffer_[i]);
+    if (byte < 0x20 || byte == 0x7f) buffer_[i] = '?';
+  }
+  return *this;
+}
+
 Report& Report::Decimal(uint64_t value) {
   char digits[20];
   size_t n = 0;

@@ -15,6 +15,8 @@ class Report {
 
   Report& Text(const char* text);
   Report& Text(const char* text, size_t length);
+  // What others wrote: with ? for every control byte, which a terminal might obey.
+  Report& Quoted(const char* text, size_t length);
   Report& Decimal(uint64_t value);
   // "0x" and the digits, without leading zeros.
   Report& Hex(uint64_t value);

@@ -160,11 +160,28 @@ TEST(OptionsTest, HelpListsEveryKeyWithItsValues) {
   EXPECT_EQ(parsed.warnings, 0);
   for (const char* item : {"on_error=abort|report", "foreign=report|ignore", "stats=0|1",
                            "verbose=0|1", "background=0|1", "arena=auto|unreserved",
-                           "thp=auto|always|never", "limit=SIZE", "help=1"}) {
+                           "thp=auto|always|never", "limit=SIZE", "help=0|1"}) {
     EXPECT_NE(parsed.text.find(item), std::string::npos) << item << " in\n" << parsed.text;
   }
   EXPECT_EQ(parsed.text.find("prairie: "), 0U);
   EXPECT_EQ(Parse("help=0").text, "");
+}
+
+TEST(OptionsTest, ABadValueOfHelpIsOneLine) {
+  for (const std::string value : {"no", "2", "", "11"}) {
+    const Parsed parsed = Parse(("help=" + value).c_str());
+    EXPECT_EQ(parsed.warnings, 1);
+    EXPECT_EQ(parsed.text, "prairie: warning: PRAIRIE_OPTIONS: bad value '" + value +
+                               "' for key 'help' (expected 0|1)\n");
+  }
+}
+
+TEST(OptionsTest, ControlBytesAreNotPrinted) {
+  EXPECT_EQ(Parse("a\x1b[31m\nb\x7f=1").text,
+            "prairie: warning: PRAIRIE_OPTIONS: unknown key 'a?[31m?b?' (help=1 lists them)\n");
+  EXPECT_EQ(Parse("stats=\x01\r\xc3\xa4").text,
+            "prairie: warning: PRAIRIE_OPTIONS: bad value '??\xc3\xa4' for key 'stats' "
+            "(expected 0|1)\n");
 }
 
 TEST(OptionsTest, ParsingAllocatesNothing) {

@@ -59,6 +59,10 @@ EXACT = (
     ("thp=sometimes", bad("thp", "sometimes", "auto|always|never")),
     ("arena=none", bad("arena", "none", "auto|unreserved")),
     ("limit=much", bad("limit", "much", "SIZE: bytes, or a number with K, M or G")),
+    ("help=0", ""),
+    ("help=no", bad("help", "no", "0|1")),
+    ("help=", bad("help", "", "0|1")),
+    ("stats=\x1b[2J", bad("stats", "?[2J", "0|1")),
     ("stats=2,colour=blue,verbose=0", bad("stats", "2", "0|1") + unknown("colour")),
 )
 
@@ -106,7 +110,7 @@ def main():
         outcome = run(options)
         wrong = check_run(outcome)
         strange = [line for line in outcome.stderr.splitlines() if not line.startswith(WARNING)]
-        if wrong is None and strange and "\n" not in options:
+        if wrong is None and strange:
             wrong = f"stderr has {strange[:3]!r}"
         score.record(f"odd options {options[:30]!r}", wrong)
 
