@@ -86,7 +86,10 @@ PRAIRIE_EXPORT int mallopt(int parameter, int) {
 PRAIRIE_EXPORT struct mallinfo2 mallinfo2(void) {
   const prairie::HeapStats stats = prairie::heap.Stats();
   struct mallinfo2 info = {};
-  info.arena = stats.pages.committed_bytes - stats.pages.large_bytes;
+  const prairie::PageHeapStats& pages = stats.pages;
+  // All but large objects and what has gone back: neither was it obtained any more nor is it free.
+  const size_t gone_back = pages.free_bytes - pages.free_dirty_bytes;
+  info.arena = pages.frontier_bytes - pages.foreign_bytes - gone_back - pages.large_bytes;
   info.hblks = stats.pages.large_count;
   info.hblkhd = stats.pages.large_bytes;
   info.uordblks = stats.allocated_bytes - stats.pages.large_bytes;

@@ -61,6 +61,22 @@ TEST(IntrospectionTest, Mallinfo2AddsUp) {
   free(block);
 }
 
+TEST(IntrospectionTest, Mallinfo2FallsWithATrim) {
+  PRAIRIE_NEEDS_MEMORY(128, "80 MB at once");
+  std::vector<void*> blocks;
+  for (int i = 0; i < 40000; ++i) {
+    blocks.push_back(malloc(2000));
+    memset(blocks.back(), 1, 2000);
+  }
+  const size_t full = mallinfo2().arena;
+  EXPECT_GE(full, 76 * kMegabyte);
+  for (void* block : blocks) free(block);
+  malloc_trim(0);
+  const struct mallinfo2 info = mallinfo2();
+  EXPECT_LT(info.arena, full - 40 * kMegabyte);
+  EXPECT_LT(info.fordblks, 40 * kMegabyte);
+}
+
 TEST(IntrospectionTest, MallinfoAgreesWithMallinfo2) {
   void* block = malloc(3 * kMegabyte);
   const struct mallinfo2 wide = mallinfo2();
