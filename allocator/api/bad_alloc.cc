@@ -1,7 +1,7 @@
 // The part of the C++ runtime in libprairie.so, which must not pull libstdc++ into C programs (2 MB
 // of address space and 40 mappings' worth of start-up): the two functions that operator new needs
 // are looked up, weakly at load time, and, if the runtime came later by dlopen, in the runtime
-// itself. libprairie.a has bad_alloc_linked.cc instead.
+// itself, or in the plugin that calls. libprairie.a has bad_alloc_linked.cc instead.
 #include "allocator/api/bad_alloc.h"
 
 #include <dlfcn.h>
@@ -49,26 +49,36 @@ class Runtime {
 
 constinit Runtime runtimes[] = {Runtime("libstdc++.so.6"), Runtime("libc++.so.1")};
 
+void* FindInLibraryOf(const void* caller, const char* symbol) {
+  Dl_info library;
+  if (dladdr(caller, &library) == 0 || library.dli_fname == nullptr) return nullptr;
+  void* const handle = dlopen(library.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+  if (handle == nullptr) return nullptr;
+  void* const found = dlsym(handle, symbol);
+  dlclose(handle);  // It stays: the caller is in it.
+  return found;
+}
+
 }  // namespace
 
-void* FindInCxxRuntime(const char* symbol) {
+void* FindInCxxRuntime(const char* symbol, const void* caller) {
   for (Runtime& runtime : runtimes) {
     if (void* const found = runtime.Find(symbol)) return found;
   }
-  return nullptr;
+  return FindInLibraryOf(caller, symbol);
 }
 
-NewHandler CurrentNewHandler() {
+NewHandler CurrentNewHandler(const void* caller) {
   if (&_ZSt15get_new_handlerv != nullptr) return _ZSt15get_new_handlerv();
-  void* const found = FindInCxxRuntime("_ZSt15get_new_handlerv");
+  void* const found = FindInCxxRuntime("_ZSt15get_new_handlerv", caller);
   return found == nullptr ? nullptr : reinterpret_cast<NewHandler (*)()>(found)();
 }
 
-void ThrowBadAlloc() {
+void ThrowBadAlloc(const void* caller) {
   if (&_ZSt17__throw_bad_allocv != nullptr) _ZSt17__throw_bad_allocv();
-  void* found = FindInCxxRuntime("_ZSt17__throw_bad_allocv");
+  void* found = FindInCxxRuntime("_ZSt17__throw_bad_allocv", caller);
   // libc++'s name for it.
-  if (found == nullptr) found = FindInCxxRuntime("_ZNSt3__117__throw_bad_allocEv");
+  if (found == nullptr) found = FindInCxxRuntime("_ZNSt3__117__throw_bad_allocEv", caller);
   if (found != nullptr) reinterpret_cast<void (*)()>(found)();
   Report()
       .Text("prairie: operator new: out of memory, and no C++ runtime to throw std::bad_alloc")

@@ -24,11 +24,11 @@ using Function = void (*)();
 
 }  // namespace
 
-NewHandler CurrentNewHandler() { return std::get_new_handler(); }
+NewHandler CurrentNewHandler(const void*) { return std::get_new_handler(); }
 
-void ThrowBadAlloc() { throw std::bad_alloc(); }
+void ThrowBadAlloc(const void*) { throw std::bad_alloc(); }
 
 // There is nothing that is not linked.
-void* FindInCxxRuntime(const char*) { return nullptr; }
+void* FindInCxxRuntime(const char*, const void*) { return nullptr; }
 
 }  // namespace prairie

@@ -8,26 +8,28 @@
 namespace prairie {
 namespace {
 
-// The loop of the standard: try, call the new-handler, try again; without a handler, throw.
+// The loop of the standard: try, call the new-handler, try again; without a handler, throw. The
+// slow halves below are jumped to, so what they return to is where operator new was called from.
 template <typename Try>
-void* NewLoop(Try attempt) {
+void* NewLoop(Try attempt, const void* caller) {
   for (;;) {
     void* const object = attempt();
     if (PRAIRIE_LIKELY(object != nullptr)) return object;
-    const NewHandler handler = CurrentNewHandler();
-    if (handler == nullptr) ThrowBadAlloc();
+    const NewHandler handler = CurrentNewHandler(caller);
+    if (handler == nullptr) ThrowBadAlloc(caller);
     handler();
   }
 }
 
 PRAIRIE_NOINLINE void* NewSlow(size_t size) {
-  return NewLoop([size] { return AllocateSlow(size); });
+  return NewLoop([size] { return AllocateSlow(size); }, __builtin_return_address(0));
 }
 
 PRAIRIE_NOINLINE void* NewAligned(size_t size, size_t alignment) {
+  const void* const caller = __builtin_return_address(0);
   // As libstdc++: no handler can help.
-  if (PRAIRIE_UNLIKELY(!IsPowerOfTwo(alignment))) ThrowBadAlloc();
-  return NewLoop([=] { return AllocateAligned(size, alignment); });
+  if (PRAIRIE_UNLIKELY(!IsPowerOfTwo(alignment))) ThrowBadAlloc(caller);
+  return NewLoop([=] { return AllocateAligned(size, alignment); }, caller);
 }
 
 PRAIRIE_ALWAYS_INLINE void* New(size_t size) { return Allocate<NewSlow>(size); }

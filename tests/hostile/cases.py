@@ -127,6 +127,8 @@ LIBRARIES = (
     simple("dlopen_loop", "{programs}/libtls_plugin.so", needs=(64, STACKS)),
     simple("c_host", "{programs}/libcpp_plugin.so", "throwing"),
     simple("c_host", "{programs}/libcpp_plugin.so", "nothrow"),
+    simple("c_host", "{programs}/libcpp_plugin_alone.so", "throwing"),
+    simple("c_host", "{programs}/libcpp_plugin_alone.so", "nothrow"),
 )
 
 SIGNALS = (
