@@ -52,12 +52,14 @@ void PageHeap::ObserveLimitsLocked() {
 }
 
 void PageHeap::LeaveReservedMode() {
+  // While what is free stays mapped: what the unreserved mode unmaps another thread may have at
+  // once.
+  FlushRecent();
   // If one of them cannot the next look tries again.
   if (!metadata_->TryLeaveReserved() || !arena_->LeaveReservedMode(frontier_)) return;
   page_map_->LeaveReserved();
   index_.LeaveReserved();
   allocated_->LeaveReserved();
-  FlushRecent();
   owed_ = {};
   owes_.store(false, std::memory_order_relaxed);
   ChooseSteps();

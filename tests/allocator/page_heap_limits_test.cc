@@ -187,6 +187,17 @@ TEST_P(LeavingReservedModeTest, AHoleThatCannotBeUnmappedIsGivenUp) {
   ExpectSound(kept());
 }
 
+// What is unmapped is another's the next moment.
+TEST_P(LeavingReservedModeTest, WhatWasFreedLastIsUnmappedOnce) {
+  pages().Free(Large(2 * kMiB));
+  pages().Free(Large(kMiB));
+  heap().os().set_address_space_limit(256 * kMiB);
+  pages().ObserveLimits();
+  EXPECT_FALSE(heap().arena().reserved());
+  EXPECT_EQ(Reserved(), 0U);
+  ExpectSound(kept());
+}
+
 TEST_P(LeavingReservedModeTest, CachesAreSmallWhileTheLimitIs) {
   EXPECT_FALSE(pages().frugal());
   heap().os().set_address_space_limit(256 * kMiB);
