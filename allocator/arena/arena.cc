@@ -209,6 +209,12 @@ MapResult Arena::Extend(PageRun run) {
   return result;
 }
 
+void Arena::Retract(PageRun run, size_t before) {
+  if (!reserved() || reservation_ == before) return;
+  const size_t from = run.begin.offset() > before ? run.begin.offset() : before;
+  if (os_->Unmap(base_ + from, reservation_ - from)) reservation_ = before;
+}
+
 MapResult Arena::Commit(PageRun run) {
   const uintptr_t address = AddressOf(run.begin);
   return reserved() ? os_->Commit(address, run.length.bytes())

@@ -83,6 +83,10 @@ class Arena {
   // caller steps over it. kNoMemory: the end of the window, or no more address space.
   MapResult Extend(PageRun run);
 
+  // After Extend(run): if it has made the reservation longer than `before`, gives that back. What
+  // the system does not take stays.
+  void Retract(PageRun run, size_t before);
+
   // Ours and not committed → committed, reading as zero. kOccupied only in the unreserved mode.
   MapResult Commit(PageRun run);
 

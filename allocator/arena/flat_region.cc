@@ -31,6 +31,14 @@ bool FlatRegion::Grow(size_t bytes, size_t slack) {
   }
 }
 
+void FlatRegion::Trim(size_t bytes) {
+  const size_t kept = RoundUp(bytes, os_->PageSize());
+  if (kept >= committed_) return;
+  const uintptr_t begin = base_ + kept;
+  const size_t rest = committed_ - kept;
+  if (reserved_ ? os_->Decommit(begin, rest) : os_->Unmap(begin, rest)) committed_ = kept;
+}
+
 bool FlatRegion::LeaveReserved() {
   if (!reserved_) return true;
   const size_t rest = capacity_ - committed_;

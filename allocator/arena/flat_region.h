@@ -26,6 +26,10 @@ class FlatRegion {
   // `bytes` exceeds the claim.
   bool EnsureBytes(size_t bytes, size_t slack) { return bytes <= committed_ || Grow(bytes, slack); }
 
+  // Gives back what is committed beyond the first `bytes`, which nobody has used. What the system
+  // does not take stays.
+  void Trim(size_t bytes);
+
   // Gives back what is reserved and not committed. From then on it grows as if nothing had been.
   // False if the system does not take it: all stays as it was.
   bool LeaveReserved();
@@ -62,6 +66,9 @@ class FlatArray {
   bool EnsureCount(size_t count, size_t slack_bytes) {
     return region_.EnsureBytes(BytesFor(count), slack_bytes);
   }
+
+  // Makes it no longer than `count` elements and some more bytes. See FlatRegion.
+  void Trim(size_t count, size_t slack_bytes) { region_.Trim(BytesFor(count) + slack_bytes); }
 
   void LeaveReserved() { region_.LeaveReserved(); }
 

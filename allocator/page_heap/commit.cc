@@ -48,17 +48,86 @@ size_t PageHeap::ArraysAhead(PageId end) const {
 // Rough shares of what each array needs for so much of the arena.
 bool PageHeap::EnsureArrays(PageId end, bool exact) {
   const size_t ahead = exact ? 0 : ArraysAhead(end);
-  return page_map_->EnsurePages(end, ahead >> 10) && index_.EnsurePages(end, ahead >> 14);
+  if (page_map_->EnsurePages(end, ahead >> 10) && index_.EnsurePages(end, ahead >> 14)) return true;
+  page_map_->Trim(frontier_, ArraysAhead(frontier_) >> 10);
+  return false;
 }
 
 bool PageHeap::EnsureBitmap(PageId end) {
   return allocated_->EnsurePages(end, ArraysAhead(end) >> 7);
 }
 
-bool PageHeap::ExtendFrontier(PageCount pages) {
+bool PageHeap::LimitAllows(PageRun wanted, PageId end, Use use) {
+  if (!limit_.IsSet()) return true;
+  const size_t arrays = page_map_->committed_bytes() + index_.committed_bytes();
+  const size_t arrays_then = PageMap::BytesFor(end) + PageIndex::BytesFor(end);
+  size_t more = arrays_then - std::min(arrays, arrays_then);
+  if (use == Use::kMemory) {
+    PageCount usable;
+    if (wanted.begin < frontier_) {
+      usable = index_.Count(Bits::kUsable, {wanted.begin, frontier_ - wanted.begin});
+    }
+    more += (wanted.length - usable).bytes();
+  }
+  return limit_.Allows(CountedBytes(), more);
+}
+
+bool PageHeap::SystemHas(PageCount pages) {
+  OsMemory& os = arena_->os();
+  const uintptr_t address = os.ReserveAnywhere(pages.bytes());
+  if (address == 0) return false;
+  const bool has = os.Commit(address, pages.bytes()) == MapResult::kOk;
+  os.Unmap(address, pages.bytes());
+  return has;
+}
+
+PageRun PageHeap::NotUsableOf(PageRun wanted, PageId end) const {
+  PageId begin = wanted.begin;
+  PageRun usable;
+  while (begin < frontier_ &&
+         index_.FirstWith(Bits::kUsable, true, {begin, frontier_ - begin}, &usable)) {
+    begin = usable.end();
+  }
+  if (begin > frontier_ && arena_->reserved() && !limit_.IsSet()) {
+    // As in WidenForCommit.
+    begin = std::max(frontier_, {begin.value - begin.value % commit_step_.value});
+  }
+  return {begin, end - begin};
+}
+
+bool PageHeap::AppendFree(PageRun run, PageRun ahead, bool exact) {
+  bool committed = false;
+  if (ahead.length.value != 0) {
+    const MapResult result = arena_->Commit(ahead);
+    committed = result == MapResult::kOk;
+    // What is foreign will be found by whoever commits it.
+    if (!committed && (result != MapResult::kOccupied || !SystemHas(ahead.length))) return false;
+  }
+  if (!EnsureArrays(run.end(), exact)) {
+    if (committed) arena_->Release(ahead);
+    return false;
+  }
+  index_.MarkFree(run);
+  free_ = free_ + run.length;
+  frontier_ = run.end();
+  extent_->store(frontier_.offset(), std::memory_order_release);
+  if (committed) {
+    conflicts_ = 0;
+    SetUsable(ahead);
+    AdviseHugePages(ahead);
+  }
+  return true;
+}
+
+bool PageHeap::ExtendFrontier(PageRun wanted, Use use) {
   ObserveLimitsLocked();
-  const PageCount needed = RoundToOsPages(pages);
+  const PageCount needed = RoundToOsPages(wanted.end() - frontier_);
   PageCount step = {static_cast<uint32_t>(RoundUp(needed.value, Step().value))};
+  // For so much the arrays are not small. A program may ask for more than there is, and go on.
+  const bool far = needed > Step();
+  const bool commits = far && use == Use::kMemory;
+  if (frontier_.value + uint64_t{needed.value} > PagesFor(arena_->window()).value) return false;
+  if (far && !LimitAllows(wanted, frontier_ + needed, use)) return false;
   for (int attempt = 0; attempt < kMostHoles; ++attempt) {
     const PageRun run = {frontier_, step};
     if (run.begin.value + uint64_t{step.value} > PagesFor(arena_->window()).value) {
@@ -66,23 +135,25 @@ bool PageHeap::ExtendFrontier(PageCount pages) {
       step = needed;
       continue;
     }
+    const size_t reservation = arena_->reservation();
     const MapResult result = arena_->Extend(run);
     if (result == MapResult::kOccupied) {
       // A hole: its pages exist for the page map, and are never free. Its end is unknown, so the
       // next step is longer.
+      if (commits && !SystemHas(needed)) return false;
       if (!EnsureArrays(run.end(), false)) return false;
       foreign_ = foreign_ + run.length;
       frontier_ = run.end();
       extent_->store(frontier_.offset(), std::memory_order_release);
       if (attempt < kMostDoublings) step = step + step;
+      wanted = {frontier_, needed};
       continue;
     }
-    if (result == MapResult::kOk && EnsureArrays(run.end(), step == needed)) {
-      index_.MarkFree(run);
-      free_ = free_ + run.length;
-      frontier_ = run.end();
-      extent_->store(frontier_.offset(), std::memory_order_release);
-      return true;
+    if (result == MapResult::kOk) {
+      const PageId end = limit_.IsSet() ? wanted.end() : run.end();
+      const PageRun ahead = commits ? NotUsableOf(wanted, end) : PageRun{};
+      if (AppendFree(run, ahead, step == needed)) return true;
+      arena_->Retract(run, reservation);
     }
     if (step == needed) return false;
     step = needed;
@@ -235,7 +306,7 @@ void PageHeap::StepOverForeign(PageRun run) {
   const PageCount step = {commit_step_.value << std::min(conflicts_, kMostDoublings)};
   ++conflicts_;
   PageId end = run.end() + step;
-  if (end > frontier_) ExtendFrontier(end - frontier_);
+  if (end > frontier_) ExtendFrontier({frontier_, end - frontier_}, Use::kAddresses);
   end = std::min(end, frontier_);
   PageRun rest = {run.end(), end - run.end()};
   PageRun part;

@@ -35,7 +35,8 @@ Span* PageHeap::AllocateMapped(PageCount pages, PageCount alignment, const char*
   PageRun run;
   // To look for new pages is to look at the limits, too: the reservation may be gone after it.
   const Alignment wanted = AlignmentFor(alignment, SpanKind::kMapped);
-  if (!FindOrExtend(pages, wanted, &run) || !arena_->reserved() || !TakeAccess(run)) {
+  if (!FindOrExtend(pages, wanted, Use::kAddresses, &run) || !arena_->reserved() ||
+      !TakeAccess(run)) {
     spans_.Release(span);
     return nullptr;
   }

@@ -78,7 +78,7 @@ Span* PageHeap::AllocateLocked(PageCount pages, const Alignment& alignment, Span
   PageRun run;
   MapResult usable;
   do {
-    if (!FindOrExtend(pages, alignment, &run)) {
+    if (!FindOrExtend(pages, alignment, Use::kMemory, &run)) {
       spans_.Release(span);
       return nullptr;
     }
@@ -103,7 +103,7 @@ Span* PageHeap::AllocateLocked(PageCount pages, const Alignment& alignment, Span
   return span;
 }
 
-bool PageHeap::FindOrExtend(PageCount pages, const Alignment& alignment, PageRun* run) {
+bool PageHeap::FindOrExtend(PageCount pages, const Alignment& alignment, Use use, PageRun* run) {
   const PageCount unit = alignment.pages;
   const PageCount phase = alignment.phase;
   const PageCount window = PagesFor(arena_->window());
@@ -121,7 +121,7 @@ bool PageHeap::FindOrExtend(PageCount pages, const Alignment& alignment, PageRun
     const PageId begin = over == 0 ? tail.begin : tail.begin + (unit - PageCount{over});
     *run = {begin, pages};
     if (run->end() <= frontier_) return true;
-    if (!ExtendFrontier(run->end() - frontier_)) {
+    if (!ExtendFrontier(*run, use)) {
       return !alignment.must && index_.FindFree(pages, {1}, run);
     }
   }
@@ -229,7 +229,7 @@ bool PageHeap::GrowInPlace(Span* span, PageCount pages) {
   if (more.end() > frontier_) {
     // Only the last span of the arena can grow past the frontier.
     if (more.begin < frontier_ && !IsFree({more.begin, frontier_ - more.begin})) return false;
-    if (!ExtendFrontier(more.end() - frontier_) || more.end() > frontier_) return false;
+    if (!ExtendFrontier(more, Use::kMemory) || more.end() > frontier_) return false;
   }
   if (!IsFree(more) || EnsureUsable(more) != MapResult::kOk) return false;
   Take(more);

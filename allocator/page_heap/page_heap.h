@@ -127,7 +127,8 @@ class PageHeap {
   bool is_scarce() const { return frugal() || limited_.load(std::memory_order_relaxed); }
 
   // Prairie's own limit on what is committed: pages, free or not, and metadata. The latter is
-  // counted but never refused, so it may exceed the limit, until the next commit of pages.
+  // counted but not refused, so it may exceed the limit, until the next commit of pages; but the
+  // arrays for more pages than a step are.
   void SetLimit(const CommitBounds& bounds);
   CommitBounds limit();
   // See CommitLimit. Any thread, without the lock.
@@ -181,8 +182,24 @@ class PageHeap {
   // Gives back everything that is reserved and not in use.
   void LeaveReservedMode();
   Span* AllocateLocked(PageCount pages, const Alignment& alignment, SpanKind kind);
-  bool FindOrExtend(PageCount pages, const Alignment& alignment, PageRun* run);
-  bool ExtendFrontier(PageCount pages);
+  // What a run is wanted for: a mapping of somebody else's needs nothing committed.
+  enum class Use : uint8_t { kMemory, kAddresses };
+  bool FindOrExtend(PageCount pages, const Alignment& alignment, Use use, PageRun* run);
+  // Moves the frontier to the end of `wanted` at least, so that it can be found, unless foreign
+  // pages lie in it. Of much memory, what is missing is committed first: if it cannot be had
+  // nothing has changed. REQUIRES: wanted ends behind the frontier, and what of it lies before the
+  // frontier is free.
+  bool ExtendFrontier(PageRun wanted, Use use);
+  // Moves it to the end of `run`, when `ahead` is committed, of which that run is a part. `exact`:
+  // no more of the arrays than must be.
+  bool AppendFree(PageRun run, PageRun ahead, bool exact);
+  // `wanted` from where none of it is usable, with what alignment skips, and to `end`.
+  PageRun NotUsableOf(PageRun wanted, PageId end) const;
+  // Whether Prairie's own limit leaves room for what ExtendFrontier commits.
+  bool LimitAllows(PageRun wanted, PageId end, Use use);
+  // Whether the system would commit so much at any place; this is for when it says that another's
+  // mapping is in the way, which it does first.
+  bool SystemHas(PageCount pages);
   // What the arrays that describe every page, and the bitmap, which describes small spans only,
   // need for the pages up to `end`.
   bool EnsureArrays(PageId end, bool exact);

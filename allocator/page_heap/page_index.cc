@@ -72,6 +72,7 @@ bool PageIndex::EnsurePages(PageId end, size_t slack) {
   const size_t entries = RoundUp(chunks >> kFanoutShift, kFanout);
   const size_t summary_bytes = reinterpret_cast<uintptr_t>(level_[1] + entries) - summaries_.base();
   if (!chunks_.EnsureCount(chunks, slack) || !summaries_.EnsureBytes(summary_bytes, slack / 16)) {
+    chunks_.Trim(chunk_count_, slack);
     return false;
   }
   chunk_count_ = std::max(chunk_count_, chunks);

@@ -29,6 +29,11 @@ class PageIndex {
   constexpr PageIndex() = default;
   void Init(const Arena& arena);
 
+  // Bytes of the bits of pages [0, end), without the summaries.
+  static constexpr size_t BytesFor(PageId end) {
+    return FlatArray<Chunk>::BytesFor(end.value >> kChunkShift);
+  }
+
   // Makes the bits of pages [0, end) exist, as zero. False: no memory, nothing lost.
   bool EnsurePages(PageId end, size_t slack);
 

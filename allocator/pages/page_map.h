@@ -31,9 +31,21 @@ class PageMap {
     spans_.LeaveReserved();
   }
 
-  // Makes the entries of pages [0, end) usable. False: no memory, and nothing changed that matters.
+  // Bytes of the entries of pages [0, end).
+  static constexpr size_t BytesFor(PageId end) {
+    return FlatArray<SizeClass>::BytesFor(end.value) + FlatArray<Span*>::BytesFor(end.value);
+  }
+
+  // Makes the entries of pages [0, end) usable. False: no memory, and Trim is due.
   bool EnsurePages(PageId end, size_t slack) {
-    return classes_.EnsureCount(end.value, slack / 8) && spans_.EnsureCount(end.value, slack);
+    // The larger array first, since it is the one that fails.
+    return spans_.EnsureCount(end.value, slack) && classes_.EnsureCount(end.value, slack / 8);
+  }
+  // Gives back what has come of an EnsurePages that came to nothing. REQUIRES: no page from `end`
+  // on has ever had an entry.
+  void Trim(PageId end, size_t slack) {
+    spans_.Trim(end.value, slack);
+    classes_.Trim(end.value, slack / 8);
   }
 
   // The class byte of `page`. REQUIRES: the page is below what EnsurePages covers.

@@ -48,6 +48,21 @@ TEST_F(FlatRegionTest, TakesSlackAtOnceIfThereIsSome) {
   EXPECT_EQ(region_.committed(), kMiB) << "never beyond the claim";
 }
 
+TEST_F(FlatRegionTest, GivesBackItsEnd) {
+  region_.Init(os_, kBase, kMiB);
+  ASSERT_TRUE(region_.EnsureBytes(100 * kKiB, 0));
+  region_.Trim(200 * kKiB);
+  EXPECT_EQ(region_.committed(), 100 * kKiB);
+  os_.FailNth(1, Call::kUnmap);
+  region_.Trim(5000);
+  EXPECT_EQ(region_.committed(), 100 * kKiB) << "it stays";
+  region_.Trim(5000);
+  EXPECT_EQ(region_.committed(), 8 * kKiB);
+  EXPECT_EQ(os_.BytesIn(State::kCommitted), 8 * kKiB);
+  ASSERT_TRUE(region_.EnsureBytes(100 * kKiB, 0));
+  EXPECT_TRUE(os_.Is(kBase, 100 * kKiB, State::kCommitted));
+}
+
 TEST_F(FlatRegionTest, DoesWithoutSlackUnderALimit) {
   os_.set_address_space_limit(8 * kKiB);
   region_.Init(os_, kBase, kMiB);

@@ -65,6 +65,31 @@ TEST_P(PageHeapLimitsTest, TheSystemIsAskedOnlyAboutVeryMuchAtOneTime) {
   EXPECT_TRUE(pages().MayGrant(kGiB + 1));
 }
 
+// However much it is that cannot be had.
+TEST_P(PageHeapLimitsTest, ARefusalLeavesNothingBehind) {
+  const size_t limit = 64 * kMiB;
+  heap().os().set_data_limit(limit);
+  KeptSpans kept(heap());
+  ASSERT_TRUE(kept.Keep(Large(kMiB)));
+  // Behind it free pages up to the frontier, without access.
+  pages().Free(Large(5 * kMiB));
+  pages().ReleaseFree({UINT32_MAX}, Release::kCharge);
+  const size_t committed = heap().CommittedBytes(), extent = heap().extent();
+  const size_t reserved = heap().os().BytesIn(State::kReserved);
+  const size_t half = heap().arena().window() / 2;
+  for (const size_t bytes : {limit, half}) {
+    EXPECT_EQ(Large(bytes), nullptr);
+    EXPECT_EQ(pages().Allocate(PagesFor(bytes), PagesFor(3 * kMiB), SpanKind::kLarge), nullptr);
+    EXPECT_FALSE(pages().GrowInPlace(kept[0], PagesFor(bytes)));
+    EXPECT_EQ(heap().CommittedBytes(), committed) << bytes;
+    EXPECT_EQ(heap().extent(), extent) << bytes;
+    EXPECT_EQ(heap().os().BytesIn(State::kReserved), reserved) << bytes;
+  }
+  Fill(kept, kMiB);
+  EXPECT_GE(pages().stats().large_bytes, limit / 100 * 90);
+  ExpectSound(kept);
+}
+
 // The system may give huge pages to everyone.
 TEST_P(PageHeapLimitsTest, HugePagesAreKeptAwayWhereTheyAreNotWanted) {
   std::vector<int> mappings;
@@ -297,6 +322,20 @@ TEST_P(UnreservedPageHeapTest, ALargeForeignRangeIsSteppedOverInFewCalls) {
   EXPECT_LT(heap().os().calls(), 2000);
 }
 
+// The system says that a page is taken before it says that there is no memory.
+TEST_P(UnreservedPageHeapTest, ARefusalWithAForeignPageInTheWayLeavesNothingBehind) {
+  KeptSpans kept(heap());
+  ASSERT_TRUE(kept.Keep(Large(kMiB)));
+  heap().os().PutForeign(heap().arena().base() + 40 * kMiB, 64 * kKiB);
+  heap().os().set_data_limit(64 * kMiB);
+  const size_t committed = heap().CommittedBytes(), extent = heap().extent();
+  EXPECT_EQ(Large(kGiB), nullptr);
+  EXPECT_EQ(heap().CommittedBytes(), committed);
+  EXPECT_EQ(heap().extent(), extent);
+  EXPECT_TRUE(kept.Keep(Large(50 * kMiB))) << "behind it";
+  ExpectSound(kept);
+}
+
 INSTANTIATE_UNRESERVED_MODES(UnreservedPageHeapTest);
 
 class ReservedPageHeapTest : public PageHeapLimitsTest {};
@@ -311,6 +350,26 @@ TEST_P(ReservedPageHeapTest, WhatAnAlignmentSkipsIsCommittedWithTheRest) {
   ASSERT_NE(aligned->first_page.offset() % step, 0U);
   EXPECT_EQ(pages().stats().committed_bytes, 2 * step);
   heap().Check();
+}
+
+TEST_P(ReservedPageHeapTest, ArraysThatCannotAllBeHadLeaveNothingBehind) {
+  ASSERT_NE(Large(kPageSize), nullptr);
+  const size_t committed = heap().CommittedBytes(), extent = heap().extent();
+  const size_t reserved = heap().os().BytesIn(State::kReserved);
+  int n = 0;
+  do {
+    ASSERT_LT(n, 10);
+    heap().os().FailFromNth(++n, Call::kMapAt);
+    if (Span* const span = pages().AllocateMapped(PagesFor(4 * kGiB), {1}, "name")) {
+      EXPECT_TRUE(pages().FreeMapped(span->first_page));
+      break;
+    }
+    EXPECT_EQ(heap().CommittedBytes(), committed) << "call " << n;
+    EXPECT_EQ(heap().extent(), extent);
+    EXPECT_EQ(heap().os().BytesIn(State::kReserved), reserved);
+    heap().Check();
+  } while (!HasFailure());
+  EXPECT_GE(n, 4) << "three arrays";
 }
 
 TEST_P(ReservedPageHeapTest, StepsGrowWithTheHeap) {

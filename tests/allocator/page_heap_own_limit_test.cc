@@ -67,11 +67,17 @@ TEST_P(OwnLimitTest, ARefusalCommitsNothing) {
   ASSERT_NE(Large(kMiB), nullptr);
   ReleaseAll();
   pages().SetLimit({0, kLimit});
-  // The arrays for the pages may grow: they are not refused.
-  const size_t committed = pages().stats().committed_bytes;
+  const size_t counted = Counted(), window = heap().arena().window();
   EXPECT_EQ(Large(kLimit), nullptr);
   EXPECT_EQ(pages().limit_refusals(), 1U);
-  EXPECT_EQ(pages().stats().committed_bytes, committed);
+  EXPECT_EQ(Counted(), counted);
+  EXPECT_EQ(Large(window / 2), nullptr);
+  EXPECT_EQ(Counted(), counted) << "nor the arrays for the pages";
+  if (!kNarrowAddresses) {
+    EXPECT_EQ(Large(kPageSize, window / 2), nullptr) << "with what an alignment skips";
+    EXPECT_EQ(Counted(), counted);
+  }
+  EXPECT_NE(Large(kLimit / 2), nullptr);
   heap().Check();
 }
 
@@ -149,6 +155,18 @@ TEST_P(OwnLimitTest, SmallSpansAreLimitedAsLargeOnesAre) {
 }
 
 INSTANTIATE_HEAP_MODES(OwnLimitTest);
+
+class ReservedOwnLimitTest : public OwnLimitTest {};
+
+TEST_P(ReservedOwnLimitTest, AddressesWhoseArraysExceedItAreRefused) {
+  pages().SetLimit({0, kLimit});
+  EXPECT_EQ(pages().AllocateMapped(PagesFor(heap().arena().window() / 2), {1}, "name"), nullptr);
+  EXPECT_LE(Counted(), 64 * kKiB) << "the span struct";
+  EXPECT_NE(pages().AllocateMapped(PagesFor(kGiB), {1}, "name"), nullptr);
+  EXPECT_NE(Large(kLimit / 2), nullptr);
+}
+
+INSTANTIATE_RESERVED_MODES(ReservedOwnLimitTest);
 
 class UnreservedOwnLimitTest : public OwnLimitTest {};
 

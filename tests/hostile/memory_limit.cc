@@ -73,6 +73,20 @@ void TryEveryEntryPointWhenFull() {
   ::operator delete(block);
 }
 
+// A request that no machine grants costs the program nothing but the answer.
+void AskForFarTooMuch() {
+  const size_t huge = SIZE_MAX > UINT32_MAX ? static_cast<size_t>(uint64_t{100} << 30) : 1 << 30;
+  errno = 0;
+  CHECK(malloc(huge) == nullptr && errno == ENOMEM);
+  errno = 0;
+  CHECK(aligned_alloc(65536, huge) == nullptr && errno == ENOMEM);
+  Block block;
+  block.Allocate(100000, 3);
+  errno = 0;
+  CHECK(realloc(block.address, huge) == nullptr && errno == ENOMEM);
+  block.Free();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -87,6 +101,7 @@ int main(int argc, char** argv) {
     CHECK(total >= first / 100 * 90);  // And it does not wear out.
     if (round == 1) TryEveryEntryPointWhenFull();
     FreeAll();
+    AskForFarTooMuch();
     // All of it can be had again in other sizes, among them one big block.
     void* big = malloc(first / 2);
     CHECK(big != nullptr);

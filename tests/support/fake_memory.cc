@@ -224,12 +224,12 @@ uintptr_t FakeMemory::ReserveAnywhere(size_t size) {
   if (Begin(Call::kReserveAnywhere, 0, size)) return 0;
   uintptr_t address = 0;
   if (reserves_really_) {
-    address = linux_.ReserveAnywhere(size);
     // Linux gives multiples of its own page only; a heap that was told of larger ones must not see.
-    if (address % page_size_ != 0) {
-      linux_.Unmap(address, size);
-      return 0;
-    }
+    const uintptr_t found = linux_.ReserveAnywhere(size + page_size_);
+    if (found == 0) return 0;
+    address = (found + page_size_ - 1) / page_size_ * page_size_;
+    if (address != found) linux_.Unmap(found, address - found);
+    linux_.Unmap(address + size, found + page_size_ - address);
   } else {
     // The highest free place, at an address that is a multiple of no more than a page; below the
     // process's own mappings if the range is to be used.
