@@ -24,6 +24,9 @@
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25  // Linux 6.1
 #endif
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22  // Linux 5.14
+#endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4  // Linux 5.7
 #endif
@@ -217,15 +220,24 @@ bool IsZero(const char* memory, size_t size) {
 // After a failed move of pages onto zeroed ones: brings back what has moved all the same. Since
 // Linux 6.17 a range of several mappings moves one mapping after the other, and may stop in
 // between. Returns whether all of `to` is still mapped.
+//
+// The kernel unmaps the target before it moves anything there, so another thread's mapping may have
+// fallen into it. What lies there is taken only for pages that have moved, which left zeroes.
 bool UndoMove(uintptr_t from, uintptr_t to, size_t size, size_t page) {
-  bool whole = true;
+  // Others may not let us read. An old kernel does not know how to ask for that.
+  const bool can_ask = Advise(from, page, MADV_POPULATE_READ) == 0;
+  bool whole = true, moved = true;
   for (size_t offset = 0; offset < size; offset += page) {
+    char* const source = reinterpret_cast<char*>(from + offset);
+    char* const target = reinterpret_cast<char*>(to + offset);
+    // Behind the first that has not moved none has.
+    moved = moved && IsZero(source, page);
     unsigned char resident;
-    char* const moved = reinterpret_cast<char*>(to + offset);
-    if (mincore(moved, page, &resident) != 0) {
+    if (mincore(target, page, &resident) != 0) {
       whole = false;  // ENOMEM: nothing is mapped there.
-    } else if (!IsZero(moved, page)) {
-      memcpy(Pointer(from + offset), moved, page);
+    } else if (moved && (!can_ask || Advise(to + offset, page, MADV_POPULATE_READ) == 0) &&
+               !IsZero(target, page)) {
+      memcpy(source, target, page);
     }
   }
   return whole;
@@ -234,16 +246,15 @@ bool UndoMove(uintptr_t from, uintptr_t to, size_t size, size_t page) {
 }  // namespace
 
 MoveResult LinuxMemory::MovePages(uintptr_t from, uintptr_t to, size_t size) {
-  // Zeroed first, so that after a failure what is there has been moved.
+  // Zeroed first, so that after a failure what is there has been moved, or is another's.
   if (Advise(to, size, MADV_DONTNEED) != 0) return MoveResult::kFailed;
   // With DONTUNMAP no hole opens behind the move into which another thread's mapping could fall.
   if (syscall(SYS_mremap, from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) ==
       static_cast<long>(to)) {
     return MoveResult::kOk;
   }
-  if (UndoMove(from, to, size, PageSize())) return MoveResult::kFailed;
-  UnmapRange(to, size);
-  return MoveResult::kTargetGone;
+  const bool whole = UndoMove(from, to, size, PageSize());
+  return whole ? MoveResult::kFailed : MoveResult::kTargetGone;
 }
 
 bool IsPrivileged() { return getauxval(AT_SECURE) != 0; }

@@ -25,8 +25,10 @@ enum class MapResult : uint8_t {
 
 enum class MoveResult : uint8_t {
   kOk,
-  kFailed,      // Nothing has changed, but the contents of the target.
-  kTargetGone,  // The same, and nothing of ours is mapped at the target any more.
+  kFailed,  // Nothing has changed, but the contents of the target.
+  // Nothing has changed but the target: some of it is not mapped any more, and what is mapped there
+  // may be another's. It is not to be touched.
+  kTargetGone,
 };
 
 // Addresses and sizes are multiples of PageSize(). Functions that take a size return without

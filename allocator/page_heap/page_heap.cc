@@ -269,6 +269,7 @@ Span* PageHeap::Move(Span* span, PageCount pages) {
   const PageRun to = {target->first_page, span->pages};
   const uintptr_t to_address = arena_->AddressOf(to.begin);
   OsMemory& os = arena_->os();
+  // Where nothing is mapped at all any more the target is ours again, if nobody else was faster.
   const MoveResult result =
       os.MovePages(arena_->AddressOf(from.begin), to_address, to.length.bytes());
   if (result == MoveResult::kTargetGone &&
@@ -295,7 +296,8 @@ Span* PageHeap::Move(Span* span, PageCount pages) {
 }
 
 void PageHeap::LoseTarget(Span* target, PageRun gone) {
-  // No memory, or another thread's mapping has fallen there: a hole, never to be touched again.
+  // No memory, or another thread's mapping has fallen there, perhaps beside some that are ours: a
+  // hole, never to be touched again.
   SpinLockHolder holder(lock_);
   index_.Clear(Bits::kDirty, gone);
   ClearUsable(gone);

@@ -255,8 +255,8 @@ class PageHeap {
   // Moved pages keep a mapping of their own: puts a fresh one in its place, which the kernel can
   // merge with its neighbours, so that the number of mappings does not grow with that of moves.
   void HealMapping(PageRun run);
-  // The beginning of a new large span is mapped no more: gives up that, and frees the rest. Takes
-  // the lock.
+  // The beginning of a new large span is not ours any more: gives up that, and frees the rest.
+  // Takes the lock.
   void LoseTarget(Span* target, PageRun gone);
 
   SpinLock lock_{LockRank::kPageHeap};

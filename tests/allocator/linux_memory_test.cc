@@ -1,13 +1,17 @@
-// Moves of pages as the kernel does them, or breaks off in the middle. The rest of LinuxMemory is
-// under every test that touches memory.
+// Moves of pages as the kernel does them, or breaks off in the middle, and what it refuses. The
+// rest of LinuxMemory is under every test that touches memory.
 #include "allocator/os/linux_memory.h"
 
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdarg>
 #include <cstdio>
 #include <cstring>
 
@@ -18,6 +22,18 @@ namespace prairie {
 namespace {
 
 constexpr size_t kPages = 8;
+
+// While it is set: what the kernel does and answers in this process. -1 with errno is an answer;
+// kNotMine leaves the call to the kernel.
+using Kernel = long (*)(long number, const long* arguments);
+constexpr long kNotMine = -2;
+Kernel fake_kernel = nullptr;
+
+class ScopedKernel {
+ public:
+  explicit ScopedKernel(Kernel kernel) { fake_kernel = kernel; }
+  ~ScopedKernel() { fake_kernel = nullptr; }
+};
 
 TEST(MayUseTest, TellsWhatIsTaken) {
   LinuxMemory os;
@@ -136,5 +152,53 @@ TEST_F(MovePagesTest, WhatMovedBeforeAnErrorComesBack) {
   }
 }
 
+// The kernel unmaps the target first, and another thread may map something there at once.
+TEST_F(MovePagesTest, AnothersMappingInTheTargetStaysAsItIs) {
+  memset(Page(from_, 3), 0, page_);  // As if it had moved.
+  MoveResult result;
+  {
+    ScopedKernel kernel([](long number, const long* arguments) {
+      if (number != SYS_mremap) return kNotMine;
+      const size_t size = static_cast<size_t>(arguments[1]), page = size / kPages;
+      char* const from = reinterpret_cast<char*>(arguments[0]);
+      char* const to = reinterpret_cast<char*>(arguments[4]);
+      munmap(to, size);
+      mremap(from, page, page, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+      const auto map = [&](size_t i, int protection) {
+        return mmap(to + i * page, page, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+                    0);
+      };
+      memset(map(3, PROT_READ | PROT_WRITE), 0x5a, page);
+      map(4, PROT_NONE);
+      errno = ENOMEM;
+      return -1L;
+    });
+    result = os_.MovePages(from_, to_, kPages * page_);
+  }
+  EXPECT_EQ(result, MoveResult::kTargetGone);
+  for (size_t i = 0; i < kPages; ++i) {
+    EXPECT_TRUE(IsAll(from_, i, i == 3 ? 0 : i + 1)) << "page " << i;
+  }
+  unsigned char resident[2];
+  ASSERT_EQ(mincore(Page(to_, 3), 2 * page_, resident), 0) << "both are still there";
+  EXPECT_TRUE(IsAll(to_, 3, 0x5a));
+}
+
 }  // namespace
 }  // namespace prairie
+
+// In the place of the C library's.
+extern "C" long syscall(long number, ...) noexcept {
+  long arguments[6];
+  va_list list;
+  va_start(list, number);
+  for (long& argument : arguments) argument = va_arg(list, long);
+  va_end(list);
+  if (prairie::fake_kernel != nullptr) {
+    const long answer = prairie::fake_kernel(number, arguments);
+    if (answer != prairie::kNotMine) return answer;
+  }
+  static const auto real = reinterpret_cast<long (*)(long, ...)>(dlsym(RTLD_NEXT, "syscall"));
+  return real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+              arguments[5]);
+}

@@ -355,9 +355,11 @@ MoveResult FakeMemory::MovePages(uintptr_t from, uintptr_t to, size_t size) {
     return MoveResult::kFailed;
   }
   if (fail) {
-    if (backing_ == Backing::kReal) linux_.Unmap(to, size);
-    Assign(to, size, State::kNone);
-    if (failed_move_ == FailedMove::kTaken) Assign(to, size, State::kForeign);
+    // Of one that is taken the first half is left.
+    const size_t left = failed_move_ == FailedMove::kTaken ? size / page_size_ / 2 * page_size_ : 0;
+    if (backing_ == Backing::kReal) linux_.Unmap(to + left, size - left);
+    Assign(to + left, size - left, State::kNone);
+    if (failed_move_ == FailedMove::kTaken) Assign(to + left, size - left, State::kForeign);
     return MoveResult::kTargetGone;
   }
   if (backing_ == Backing::kReal) {

@@ -46,7 +46,7 @@ class FakeMemory final : public OsMemory {
   enum class FailedMove {
     kStays,  // what was there, with other contents
     kGone,   // nothing
-    kTaken,  // nothing of ours: another thread was faster to map there
+    kTaken,  // some of it, and a mapping of another thread, which was faster
   };
 
   enum class State { kNone, kReserved, kCommitted, kForeign, kForbidden };
