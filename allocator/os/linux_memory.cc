@@ -153,8 +153,11 @@ uintptr_t LinuxMemory::ReserveAnywhere(size_t size) {
 
 MapResult LinuxMemory::Commit(uintptr_t address, size_t size) {
   if (Protect(address, size, PROT_READ | PROT_WRITE) == 0) return MapResult::kOk;
-  if (IsNoMemory(errno)) return MapResult::kNoMemory;
-  Unexpected("mprotect", address, size);
+  if (!IsNoMemory(errno)) Unexpected("mprotect", address, size);
+  // Of a range of several mappings the first may have got their access by then, and would be
+  // charged for it.
+  Protect(address, size, PROT_NONE);
+  return MapResult::kNoMemory;
 }
 
 MapResult LinuxMemory::MapAt(uintptr_t address, size_t size) {

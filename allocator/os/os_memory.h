@@ -64,7 +64,7 @@ class OsMemory {
   // none → reserved, wherever the kernel likes. Returns the address, or 0.
   virtual uintptr_t ReserveAnywhere(size_t size) = 0;
 
-  // reserved → committed.
+  // reserved → committed. What a Decommit has failed to give back may be in it.
   virtual MapResult Commit(uintptr_t address, size_t size) = 0;
 
   // none → committed, at exactly `address`. Never over another's mapping.

@@ -184,6 +184,36 @@ TEST_F(MovePagesTest, AnothersMappingInTheTargetStaysAsItIs) {
   EXPECT_TRUE(IsAll(to_, 3, 0x5a));
 }
 
+// A range of several mappings, of which RLIMIT_DATA grants the first.
+TEST(CommitTest, WhatIsRefusedIsNotChargedInPart) {
+  constexpr size_t kHalf = 16 * kMiB;
+  LinuxMemory os;
+  const uintptr_t begin = os.ReserveAnywhere(2 * kHalf);
+  ASSERT_NE(begin, 0U);
+  ASSERT_EQ(madvise(reinterpret_cast<void*>(begin), kHalf, MADV_DONTFORK), 0) << "a mapping more";
+  const auto data_bytes = [] {
+    size_t kibibytes = 0;
+    char line[256];
+    FILE* const status = fopen("/proc/self/status", "r");
+    while (status != nullptr && fgets(line, sizeof line, status) != nullptr) {
+      if (sscanf(line, "VmData: %zu", &kibibytes) == 1) break;
+    }
+    if (status != nullptr) fclose(status);
+    return kibibytes * kKiB;
+  };
+  const size_t before = data_bytes();
+  rlimit old_limit;
+  ASSERT_EQ(getrlimit(RLIMIT_DATA, &old_limit), 0);
+  const rlimit limit = {before + kHalf + kHalf / 2, old_limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_DATA, &limit), 0);
+  const MapResult result = os.Commit(begin, 2 * kHalf);
+  const size_t after = data_bytes();
+  ASSERT_EQ(setrlimit(RLIMIT_DATA, &old_limit), 0);
+  EXPECT_EQ(result, MapResult::kNoMemory);
+  EXPECT_LT(after, before + kHalf / 2);
+  EXPECT_TRUE(os.Unmap(begin, 2 * kHalf));
+}
+
 }  // namespace
 }  // namespace prairie
 
