@@ -71,8 +71,12 @@ long Advise(uintptr_t address, size_t size, int advice) {
       .EmitAndAbort();
 }
 
-// EAGAIN: the pages are to be locked (mlockall) and RLIMIT_MEMLOCK is reached.
-bool IsNoMemory(int error) { return error == ENOMEM || error == EAGAIN; }
+// EAGAIN: the pages are to be locked (mlockall) and RLIMIT_MEMLOCK is reached. EPERM, EACCES,
+// ENOSYS: what filters of system calls answer; EPERM is also said of addresses below
+// vm.mmap_min_addr.
+bool IsNoMemory(int error) {
+  return error == ENOMEM || error == EAGAIN || error == EPERM || error == EACCES || error == ENOSYS;
+}
 
 MapResult MapExactly(uintptr_t address, size_t size, int protection, int flags) {
   void* const got =
@@ -85,8 +89,8 @@ MapResult MapExactly(uintptr_t address, size_t size, int protection, int flags) 
   }
   if (errno == EEXIST) return MapResult::kOccupied;
   if (IsNoMemory(errno)) return MapResult::kNoMemory;
-  // EPERM: below vm.mmap_min_addr; EINVAL: above what the processor can address.
-  if (errno == EPERM || errno == EINVAL) return MapResult::kOccupied;
+  // EINVAL: above what the processor can address.
+  if (errno == EINVAL) return MapResult::kOccupied;
   Unexpected("mmap", address, size);
 }
 

@@ -214,6 +214,37 @@ TEST(CommitTest, WhatIsRefusedIsNotChargedInPart) {
   EXPECT_TRUE(os.Unmap(begin, 2 * kHalf));
 }
 
+// Sandboxes answer what they like.
+TEST(RefusalTest, AnAnswerOfAFilterOfSystemCallsMeansNoMemory) {
+  LinuxMemory os;
+  const size_t page = os.PageSize();
+  const uintptr_t begin = os.ReserveAnywhere(2 * page);
+  ASSERT_EQ(os.Commit(begin, page), MapResult::kOk);
+  static int answer;
+  for (const int error : {EPERM, EACCES, ENOSYS, ENOMEM, EAGAIN}) {
+    answer = error;
+    ScopedKernel kernel([](long number, const long*) {
+      bool mine = number == SYS_mprotect || number == SYS_munmap || number == SYS_mremap;
+#if defined(SYS_mmap2)
+      mine = mine || number == SYS_mmap2;
+#else
+      mine = mine || number == SYS_mmap;
+#endif
+      if (!mine) return kNotMine;
+      errno = answer;
+      return -1L;
+    });
+    EXPECT_EQ(os.Commit(begin + page, page), MapResult::kNoMemory) << error;
+    EXPECT_EQ(os.MapAt(begin, page), MapResult::kNoMemory) << error;
+    EXPECT_EQ(os.ReserveAt(begin, page), MapResult::kNoMemory) << error;
+    EXPECT_EQ(os.ReserveAnywhere(page), 0U) << error;
+    EXPECT_FALSE(os.Unmap(begin, page)) << error;
+    EXPECT_TRUE(os.Decommit(begin, page)) << "the contents are gone all the same";
+    EXPECT_FALSE(os.Renew(begin, page)) << error;
+  }
+  EXPECT_TRUE(os.Unmap(begin, 2 * page));
+}
+
 }  // namespace
 }  // namespace prairie
 
