@@ -54,8 +54,15 @@ void* FindInLibraryOf(const void* caller, const char* symbol) {
   if (dladdr(caller, &library) == 0 || library.dli_fname == nullptr) return nullptr;
   void* const handle = dlopen(library.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
   if (handle == nullptr) return nullptr;
-  void* const found = dlsym(handle, symbol);
+  void* found = dlsym(handle, symbol);
   dlclose(handle);  // It stays: the caller is in it.
+  // It may be linked with this library, and have our operator new from here: no runtime's.
+  Dl_info own, theirs;
+  if (found != nullptr && dladdr(found, &theirs) != 0 &&
+      dladdr(reinterpret_cast<void*>(&ThrowBadAlloc), &own) != 0 &&
+      theirs.dli_fbase == own.dli_fbase) {
+    found = nullptr;
+  }
   return found;
 }
 

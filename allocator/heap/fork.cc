@@ -76,6 +76,7 @@ void Heap::AfterForkInChild() {
     ResetLocksInChild();
   } else {
     process_ = getpid();
+    background_.ForgetInChild();  // A handler of others may have started it meanwhile.
   }
 }
 

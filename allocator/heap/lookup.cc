@@ -57,9 +57,9 @@ Lookup Heap::FindOutsideSmall(uintptr_t address) {
     if (!arena_.exclusive() && !page_heap_.IsUsable(page)) found.kind = Lookup::kForeign;
     return found;
   }
-  // Each member once, as in FindInFreed.
-  const SpanKind kind = span->kind;
+  // Each member once, as in FindInFreed; who keeps it first, for that changes last.
   const bool is_kept = span->IsKept();
+  const SpanKind kind = span->kind;
   const PageRun run = {span->first_page, span->pages};
   const uintptr_t start = arena_.AddressOf(run.begin);
   if (kind == SpanKind::kLarge && !is_kept && run.contains(page)) {

@@ -152,7 +152,7 @@ bool PageHeap::ExtendFrontier(PageRun wanted, Use use) {
     if (result == MapResult::kOk) {
       const PageId end = limit_.IsSet() ? wanted.end() : run.end();
       const PageRun ahead = commits ? NotUsableOf(wanted, end) : PageRun{};
-      if (AppendFree(run, ahead, step == needed)) return true;
+      if (AppendFree(run, ahead, step == needed || (far && limit_.IsSet()))) return true;
       arena_->Retract(run, reservation);
     }
     if (step == needed) return false;

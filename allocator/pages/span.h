@@ -64,7 +64,7 @@ struct alignas(kCacheLineSize) Span {
   bool IsLargeAt(PageId page) {
     return std::atomic_ref(kept_by).load(std::memory_order_acquire) == nullptr && BeginsAt(page);
   }
-  bool IsKept() { return std::atomic_ref(kept_by).load(std::memory_order_relaxed) != nullptr; }
+  bool IsKept() { return std::atomic_ref(kept_by).load(std::memory_order_acquire) != nullptr; }
 
   // A program frees the large span that begins at `page`, and `keeper` keeps it. False, with
   // nothing changed, unless IsLargeAt. Without an atomic read-modify-write, which would wait for
