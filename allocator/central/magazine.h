@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "allocator/arena/metadata_allocator.h"
+#include "allocator/base/config.h"
 #include "allocator/base/spin_lock.h"
 #include "allocator/central/free_object.h"
 
@@ -29,8 +30,8 @@ struct Magazine {
 
 // Empty magazines, by capacity. What was made once is reused and never given back: it is a share of
 // the objects that caches held at the peak, a pointer for each.
-// Thread safety: any thread; one lock.
-class MagazineStore {
+// On lines of its own, for its lock is everyone's. Thread safety: any thread; one lock.
+class alignas(kCacheLineSize) MagazineStore {
  public:
   static constexpr uint32_t kLargest = 254;
 

@@ -11,8 +11,9 @@ namespace prairie {
 // fit is taken apart and returned to the spans by the central list. Who takes one leaves an empty
 // one, which is for whoever brings the next. It is a stack, so what a burst of frees has left at
 // the bottom and nobody needs is known by a low-water mark: see ReturnIdle. Invariant: least_used_
-// <= used_ <= slots_, a power of two or 0. Thread safety: any thread; one lock for each class.
-class TransferCache {
+// <= used_ <= slots_, a power of two or 0. On lines of its own, since two processors seldom use one
+// class. Thread safety: any thread; one lock for each class.
+class alignas(kCacheLineSize) TransferCache {
  public:
   static constexpr PageCount kLeastPatience = {64};
   static constexpr PageCount kMostPatience = {4096};
