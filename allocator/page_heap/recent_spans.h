@@ -12,11 +12,11 @@
 namespace prairie {
 
 // A buffer that a program frees and allocates again would otherwise go through the page index at
-// every turn, some 2500 instructions. Spans here are unused and keep their pages, which are not
-// free in the index. The page heap has some, and frees them all before any other request for pages,
-// so keeping them costs no memory: the lowest run that fits is found as ever. And each thread has
-// some small ones, which it keeps (Span::Keep) and for which it needs no lock. Thread safety: the
-// page heap's lock, or the thread.
+// every turn, some 2500 instructions. Spans here hold nothing that lives and keep their pages,
+// which are not free in the index. The page heap has some, and frees them all before any other
+// request for pages, so keeping them costs no memory: the lowest run that fits is found as ever.
+// And each thread has some small ones, which it keeps (Span::Keep), for which it needs no lock.
+// Thread safety: the page heap's lock, or the thread.
 class RecentSpans {
  public:
   constexpr RecentSpans() = default;
